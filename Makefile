@@ -1,0 +1,43 @@
+# make          build capsu (a program without its file capabilities; install.sh gives them)
+# make test     unit tests: no root, no network
+# make check    all tests, as root: what CI runs
+# make fuzz     each fuzz target for FUZZTIME
+# make inject   as root: let each system call of a session fail, one by one (half an hour)
+# make lint     what must be clean
+# make format   gofmt
+# make install  ./install.sh
+
+GO ?= go
+FUZZTIME ?= 30s
+SCRIPTS = install.sh packaging/*.sh tests/run tests/world tests/demo .ci/run
+
+build:
+	$(GO) build -trimpath -buildmode=pie -o build/ ./cmd/...
+
+test:
+	$(GO) test ./...
+
+check:
+	./tests/run
+
+inject:
+	./tests/run -test.run TestEachCall -test.timeout 3h -inject.sample 0
+
+fuzz:
+	$(GO) test ./policy -run '^$$' -fuzz FuzzDecide -fuzztime $(FUZZTIME)
+	$(GO) test ./cmd/capsu -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
+
+lint:
+	test -z "$$(gofmt -l .)"
+	$(GO) vet ./... && $(GO) vet -tags privileged ./tests
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck -tags privileged ./tests
+	shellcheck $(SCRIPTS)
+
+format:
+	gofmt -w .
+
+install:
+	./install.sh
+
+.PHONY: build test check inject fuzz lint format install

@@ -1,0 +1,174 @@
+// Package account reads users and groups through NSS, so that accounts of a
+// directory service (LDAP, SSSD) count as those in /etc/passwd do.
+//
+// It needs no privilege and must be called with an empty Effective set. It may
+// be called from any thread; an NSS module may start threads of its own.
+package account
+
+/*
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int group_list(const char *name, gid_t gid, gid_t *list, int *n) { return getgrouplist(name, gid, list, n); }
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"unsafe"
+)
+
+// ErrUnknown says that NSS has no entry of that name or number.
+var ErrUnknown = errors.New("no such account")
+
+// maxEntry bounds the text of one passwd or group entry, in bytes: an entry
+// that does not fit is an error, never cut.
+const maxEntry = 16 << 20
+
+// User is a passwd entry, as read once; passwd(5).
+type User struct {
+	Name  string // the entry's own, which may differ from what was asked for
+	UID   uint32
+	GID   uint32
+	Home  string
+	Shell string // empty means /bin/sh
+}
+
+// ByName returns the entry of a user name, by getpwnam_r(3).
+func ByName(name string) (*User, error) {
+	n := C.CString(name)
+	// SAFETY: allocated on the line above, used by nobody after the call.
+	defer C.free(unsafe.Pointer(n))
+	return lookup(name, func(pw *C.struct_passwd, buf *C.char, size C.size_t, found **C.struct_passwd) C.int {
+		return C.getpwnam_r(n, pw, buf, size, found)
+	})
+}
+
+// ByUID returns the entry of a uid, by getpwuid_r(3).
+func ByUID(uid uint32) (*User, error) {
+	return lookup(fmt.Sprintf("uid %d", uid), func(pw *C.struct_passwd, buf *C.char, size C.size_t, found **C.struct_passwd) C.int {
+		return C.getpwuid_r(C.uid_t(uid), pw, buf, size, found)
+	})
+}
+
+func lookup(what string, get func(*C.struct_passwd, *C.char, C.size_t, **C.struct_passwd) C.int) (*User, error) {
+	var user *User
+	var pw C.struct_passwd
+	err := withBuffer(what, func(buf *C.char, size C.size_t) (found bool, rc C.int) {
+		var p *C.struct_passwd
+		if rc = get(&pw, buf, size, &p); p == nil {
+			return false, rc
+		}
+		user = &User{
+			Name: C.GoString(p.pw_name), UID: uint32(p.pw_uid), GID: uint32(p.pw_gid),
+			Home: C.GoString(p.pw_dir), Shell: C.GoString(p.pw_shell),
+		}
+		return true, 0
+	})
+	return user, err
+}
+
+// withBuffer calls get with buffers of growing size until an entry fits.
+// A name that is not there is ErrUnknown; getpwnam_r(3) lists the codes that
+// say so, any other is the fault of NSS and must not pass for "unknown".
+func withBuffer(what string, get func(buf *C.char, size C.size_t) (bool, C.int)) error {
+	for size := 4096; size <= maxEntry; size *= 4 {
+		// SAFETY: C memory, because the entry holds pointers into it; freed before the loop goes on.
+		buf := (*C.char)(C.malloc(C.size_t(size)))
+		found, rc := get(buf, C.size_t(size))
+		C.free(unsafe.Pointer(buf))
+		switch syscall.Errno(rc) {
+		case 0, syscall.ENOENT, syscall.ESRCH, syscall.EBADF, syscall.EPERM:
+			if found {
+				return nil
+			}
+			return fmt.Errorf("%s: %w", what, ErrUnknown)
+		case syscall.ERANGE, syscall.EINTR:
+		default:
+			return fmt.Errorf("%s: name service: %w", what, syscall.Errno(rc))
+		}
+	}
+	return fmt.Errorf("%s: name service: entry too large", what)
+}
+
+// Groups returns the group list a session of u starts with: its primary group
+// and every group that names it, by getgrouplist(3); sorted, each once.
+func (u *User) Groups() ([]uint32, error) {
+	name := C.CString(u.Name)
+	// SAFETY: allocated on the line above, used by nobody after the call.
+	defer C.free(unsafe.Pointer(name))
+	for size := 64; size <= 1<<17; size *= 4 {
+		list := make([]C.gid_t, size)
+		n := C.int(size)
+		if C.group_list(name, C.gid_t(u.GID), &list[0], &n) < 0 {
+			continue
+		}
+		groups := make([]uint32, 0, n)
+		for _, g := range list[:n] {
+			groups = append(groups, uint32(g))
+		}
+		slices.Sort(groups)
+		return slices.Compact(groups), nil
+	}
+	return nil, fmt.Errorf("%s: name service: more than 65536 groups", u.Name)
+}
+
+// Group returns the gid of a group name and whether that name is the one NSS
+// gives for the gid: of two names for one gid pam_cap.so knows only that one.
+func Group(name string) (gid uint32, canonical bool, err error) {
+	n := C.CString(name)
+	// SAFETY: allocated on the line above, used by nobody after the call.
+	defer C.free(unsafe.Pointer(n))
+	var gr C.struct_group
+	err = withBuffer(name, func(buf *C.char, size C.size_t) (bool, C.int) {
+		var g *C.struct_group
+		rc := C.getgrnam_r(n, &gr, buf, size, &g)
+		if g == nil {
+			return false, rc
+		}
+		gid = uint32(g.gr_gid)
+		return true, 0
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	err = withBuffer(name, func(buf *C.char, size C.size_t) (bool, C.int) {
+		var g *C.struct_group
+		rc := C.getgrgid_r(C.gid_t(gid), &gr, buf, size, &g)
+		if g == nil {
+			return false, rc
+		}
+		canonical = C.GoString(g.gr_name) == name
+		return true, 0
+	})
+	return gid, canonical, err
+}
+
+// Member tells whether a user whose group list is groups belongs to the group
+// of that name. An unknown group has no members.
+func Member(groups []uint32, name string) (bool, error) {
+	gid, canonical, err := Group(name)
+	if errors.Is(err, ErrUnknown) {
+		return false, nil
+	}
+	return err == nil && canonical && slices.Contains(groups, gid), err
+}
+
+// ShellListed tells whether a shell is a full login shell: shells(5), by
+// getusershell(3). Not for use from two threads at once.
+func ShellListed(shell string) bool {
+	C.setusershell()
+	defer C.endusershell()
+	for s := C.getusershell(); s != nil; s = C.getusershell() {
+		if C.GoString(s) == shell {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"capsu/account"
+)
+
+func TestEnvironmentOfASession(t *testing.T) {
+	ghost := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
+	root := &account.User{Name: "root", UID: 0, Home: "/root"}
+	caller := []string{"A=1", "A=2", "bad", "=bad", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GODEBUG=x", "GOPATH=/go", "B=l1\nl2"}
+	for name, c := range map[string]struct {
+		user  *account.User
+		pam   []string
+		login bool
+		want  []string
+	}{
+		"plain": {ghost, nil, false, []string{"A=2", "TERM=vt100", "USER=ghost", "HOME=/home/ghost", "GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh", "LOGNAME=ghost"}},
+		"root keeps the caller's USER": {root, nil, false,
+			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh"}},
+		"login":      {ghost, nil, true, []string{"TERM=vt100", "PATH=" + userPath, "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
+		"login root": {root, nil, true, []string{"TERM=vt100", "PATH=" + rootPath, "HOME=/root", "SHELL=/bin/sh", "USER=root", "LOGNAME=root"}},
+		"the PAM environment has the last word": {ghost, []string{"HOME=/pam", "XDG_RUNTIME_DIR=/pam", "none"}, true,
+			[]string{"TERM=vt100", "PATH=" + userPath, "HOME=/pam", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost", "XDG_RUNTIME_DIR=/pam"}},
+	} {
+		if got := environ(caller, c.pam, c.user, "/bin/sh", c.login); !slices.Equal(got, c.want) {
+			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
+		}
+	}
+}
+
+func TestShellAndItsArguments(t *testing.T) {
+	listed := &account.User{Name: "ghost", Shell: "/bin/sh"}
+	restricted := &account.User{Name: "kept", Shell: "/opt/restricted"}
+	for _, c := range []struct {
+		asked string
+		user  *account.User
+		root  bool
+		shell string
+		warn  bool
+	}{
+		{"", listed, false, "/bin/sh", false},
+		{"", &account.User{}, false, "/bin/sh", false},
+		{"/bin/other", listed, false, "/bin/other", false},
+		{"/bin/other", restricted, false, "/opt/restricted", true},
+		{"/opt/restricted", restricted, false, "/opt/restricted", false},
+		{"/bin/other", restricted, true, "/bin/other", false},
+	} {
+		if shell, warn := shellOf(c.asked, c.user, c.root); shell != c.shell || warn != c.warn {
+			t.Errorf("%+v: %s, %v", c, shell, warn)
+		}
+	}
+	for _, c := range []struct {
+		o    sessionOptions
+		want []string
+	}{
+		{sessionOptions{}, []string{"sh"}},
+		{sessionOptions{login: true, arguments: []string{"x"}}, []string{"-sh", "x"}},
+		{sessionOptions{hasCommand: true, arguments: []string{"x"}}, []string{"sh", "-c", "", "x"}},
+	} {
+		if got := arguments("/bin/sh", &c.o); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q", c.o, got)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+// Capsu runs a shell as another user, by file capabilities and PAM, with the
+// capabilities that capability.conf grants. start.c has already run when main
+// begins: this process is the monitor, and the front waits for it.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+const version = "0.1.0"
+
+// The main goroutine stays on the thread-group leader: PAM, every change of
+// identity, and the fork of the session belong there.
+func init() { runtime.LockOSThread() }
+
+func main() { os.Exit(capsu()) }
+
+func capsu() (status int) {
+	// A fault of capsu's own ends it like any other; run has closed by then.
+	defer func() {
+		if r := recover(); r != nil {
+			report(fmt.Errorf("internal error: %v", r))
+			status = exitOwn
+		}
+	}()
+	s, fault := newStart()
+	o, err := parse(os.Args)
+	switch {
+	case err != nil:
+		report(err)
+		return exitOwn
+	case o.help:
+		tell(usage)
+		return 0
+	case o.version:
+		tell("capsu " + version + "\n")
+		return 0
+	case fault != nil:
+		report(fault)
+		return exitOwn
+	}
+	ended, err := run(&o.session, s)
+	if err != nil {
+		report(err)
+	}
+	if ended == nil {
+		return statusOf(err)
+	}
+	if ended.By != 0 {
+		dieBy(ended.By)
+	}
+	return statusOfSession(ended.Status)
+}

@@ -1,0 +1,146 @@
+package main
+
+/*
+#include <getopt.h>
+#include <stdlib.h>
+
+enum { OPT_COMMAND = 'c', OPT_HELP = 'h', OPT_LOGIN = 'l', OPT_SHELL = 's', OPT_VERSION = 'V' };
+
+static const struct option long_options[] = {
+	{"command", required_argument, NULL, OPT_COMMAND},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"login", no_argument, NULL, OPT_LOGIN},
+	{"shell", required_argument, NULL, OPT_SHELL},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+// next_option reads one option, silently; a missing argument is ':'.
+static int next_option(int argc, char **argv)
+{
+	opterr = 0;
+	return getopt_long(argc, argv, ":c:hls:V", long_options, NULL);
+}
+
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+const usage = `Usage: capsu [options] [-] [user [argument ...]]
+
+Runs a shell as another user (root if none is named), with exactly the
+capabilities that /etc/security/capability.conf grants that user.
+Arguments after the user go to the shell.
+
+  -, -l, --login       login shell: fresh environment, home directory
+  -c, --command CMD    pass -c CMD to the shell
+  -s, --shell PATH     run this shell, if the target's own is in /etc/shells
+  -h, --help           show this text
+  -V, --version        show the version
+`
+
+// options is argv as one of help, version or a session.
+type options struct {
+	help, version bool
+	session       sessionOptions
+}
+
+// sessionOptions is what a session is asked to be.
+type sessionOptions struct {
+	login      bool
+	command    string
+	hasCommand bool // -c '' is a command too
+	shell      string
+	user       string
+	arguments  []string // for the shell
+}
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ what string }
+
+func (e *usageError) Error() string { return e.what }
+
+// parse reads argv as getopt_long does, as su does: options before or after
+// the user, "--" ends them, long ones may be abbreviated. argv may be empty.
+func parse(argv []string) (options, error) {
+	var o options
+	argv, err := o.read(argv)
+	if err != nil || o.help || o.version {
+		return o, err
+	}
+	s := &o.session
+	if len(argv) > 0 && argv[0] == "-" {
+		s.login = true
+		argv = argv[1:]
+	}
+	s.user = "root"
+	if len(argv) > 0 {
+		s.user, s.arguments = argv[0], argv[1:]
+	}
+	if s.user == "" {
+		return o, &usageError{"user: empty name"}
+	}
+	return o, nil
+}
+
+// read takes the options out of argv and returns the rest.
+func (o *options) read(argv []string) ([]string, error) {
+	if len(argv) == 0 {
+		return nil, nil
+	}
+	// SAFETY: getopt_long wants a NULL-terminated array that it may reorder,
+	// and returns pointers into it; all of it is freed below.
+	n := len(argv)
+	list := unsafe.Slice((**C.char)(C.calloc(C.size_t(n+1), C.size_t(unsafe.Sizeof((*C.char)(nil))))), n+1)
+	defer func() {
+		for _, p := range list[:n] {
+			C.free(unsafe.Pointer(p))
+		}
+		C.free(unsafe.Pointer(&list[0]))
+	}()
+	for i, a := range argv {
+		list[i] = C.CString(a)
+	}
+	C.optind = 0 // a new list: getopt_long(3)
+	for {
+		switch c := C.next_option(C.int(n), &list[0]); c {
+		case -1:
+			var rest []string
+			for _, p := range list[C.optind:n] {
+				rest = append(rest, C.GoString(p))
+			}
+			return rest, nil
+		case C.OPT_COMMAND:
+			o.session.command, o.session.hasCommand = C.GoString(C.optarg), true
+		case C.OPT_HELP:
+			o.help = true
+		case C.OPT_LOGIN:
+			o.session.login = true
+		case C.OPT_SHELL:
+			o.session.shell = C.GoString(C.optarg)
+		case C.OPT_VERSION:
+			o.version = true
+		default:
+			return nil, badOption(c == ':', rune(C.optopt), C.GoString(list[C.optind-1]))
+		}
+	}
+}
+
+// badOption says what getopt_long would: it leaves the letter of a short
+// option (or the value of a long one that lacks its argument) in optopt, and
+// nothing for a long option it does not know.
+func badOption(missing bool, letter rune, word string) error {
+	switch {
+	case missing && len(word) > 1 && word[:2] == "--":
+		return &usageError{fmt.Sprintf("option %s: an argument is missing", printable(word))}
+	case missing:
+		return &usageError{fmt.Sprintf("option -%c: an argument is missing", letter)}
+	case letter != 0 && (len(word) < 2 || word[:2] != "--"):
+		return &usageError{fmt.Sprintf("option -%s: unknown", printable(string(letter)))}
+	}
+	return &usageError{fmt.Sprintf("option %s: unknown, ambiguous, or with an argument it does not take", printable(word))}
+}

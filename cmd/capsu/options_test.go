@@ -1,0 +1,112 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
+	for _, c := range []struct {
+		argv string
+		want sessionOptions
+	}{
+		{"capsu", sessionOptions{user: "root"}},
+		{"", sessionOptions{user: "root"}},
+		{"capsu -", sessionOptions{user: "root", login: true}},
+		{"capsu ghost", sessionOptions{user: "ghost"}},
+		{"capsu - ghost", sessionOptions{user: "ghost", login: true}},
+		{"capsu -l ghost", sessionOptions{user: "ghost", login: true}},
+		{"capsu ghost -l", sessionOptions{user: "ghost", login: true}},
+		{"capsu --log ghost", sessionOptions{user: "ghost", login: true}},
+		{"capsu -lc id ghost", sessionOptions{user: "ghost", login: true, command: "id", hasCommand: true}},
+		{"capsu --command=id ghost a b", sessionOptions{user: "ghost", command: "id", hasCommand: true, arguments: []string{"a", "b"}}},
+		{"capsu ghost a -cid b", sessionOptions{user: "ghost", command: "id", hasCommand: true, arguments: []string{"a", "b"}}},
+		{"capsu ghost -- -c id", sessionOptions{user: "ghost", arguments: []string{"-c", "id"}}},
+		{"capsu ghost -", sessionOptions{user: "ghost", arguments: []string{"-"}}},
+		{"capsu -s /bin/sh ghost", sessionOptions{user: "ghost", shell: "/bin/sh"}},
+		{"capsu --shel /bin/sh ghost", sessionOptions{user: "ghost", shell: "/bin/sh"}},
+		{"capsu -- -ghost", sessionOptions{user: "-ghost"}},
+		{"capsu --command= ghost", sessionOptions{user: "ghost", hasCommand: true}},
+	} {
+		o, err := parse(strings.Fields(c.argv))
+		if err != nil || o.help || o.version || !reflect.DeepEqual(normal(o.session), normal(c.want)) {
+			t.Errorf("%q: %+v, %v", c.argv, o, err)
+		}
+	}
+	if o, err := parse([]string{"capsu", "-h", "ghost"}); err != nil || !o.help {
+		t.Errorf("-h: %+v, %v", o, err)
+	}
+	if o, err := parse([]string{"capsu", "ghost", "--version"}); err != nil || !o.version {
+		t.Errorf("--version: %+v, %v", o, err)
+	}
+}
+
+func normal(s sessionOptions) sessionOptions {
+	if len(s.arguments) == 0 {
+		s.arguments = nil
+	}
+	return s
+}
+
+func TestBadCommandLineNamesItsFault(t *testing.T) {
+	for argv, want := range map[string]string{
+		"capsu -x":         "option -x: unknown",
+		"capsu -lx ghost":  "option -x: unknown",
+		"capsu --foo":      "option --foo: unknown, ambiguous",
+		"capsu -c":         "option -c: an argument is missing",
+		"capsu --command":  "option --command: an argument is missing",
+		"capsu --login=x":  "option --login=x: ",
+		"capsu --pty root": "option --pty: unknown",
+	} {
+		_, err := parse(strings.Fields(argv))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", argv, err)
+		}
+	}
+	if _, err := parse([]string{"capsu", ""}); err == nil {
+		t.Error("an empty name was accepted")
+	}
+}
+
+// The usage text names each option, and no other.
+func TestUsageAndParserAgree(t *testing.T) {
+	for line := range strings.Lines(usage) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "-") {
+			continue
+		}
+		words, _, _ := strings.Cut(line, "  ")
+		for word := range strings.SplitSeq(words, ", ") {
+			name, _, _ := strings.Cut(word, " ")
+			// an argument to those that take one, a user to the others
+			if _, err := parse([]string{"capsu", name, "word"}); err != nil {
+				t.Errorf("usage has %q: %v", name, err)
+			}
+		}
+	}
+	for _, name := range []string{"-l", "--login", "-c", "--command", "-s", "--shell", "-h", "--help", "-V", "--version"} {
+		if !strings.Contains(usage, name+" ") && !strings.Contains(usage, name+",") {
+			t.Errorf("usage lacks %s", name)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("capsu\n-lc\nid\nghost\n--\n-x")
+	f.Add("capsu\n--com=x\n-")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, text string) {
+		var argv []string
+		if text != "" {
+			argv = strings.Split(strings.ReplaceAll(text, "\x00", ""), "\n")
+		}
+		o, err := parse(argv)
+		if err != nil && strings.ContainsAny(err.Error(), "\n\x1b") {
+			t.Errorf("%q: the message is not one line of text: %q", argv, err)
+		}
+		if err == nil && !o.help && !o.version && o.session.user == "" {
+			t.Errorf("%q: nobody", argv)
+		}
+	})
+}

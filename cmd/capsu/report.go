@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"capsu/launcher"
+	"capsu/pamconv"
+	"capsu/policy"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exit statuses of capsu's own; else the session's, or 128 and the number of
+// the signal that ended it. The same table is in the man page.
+const (
+	exitOwn           = 1   // everything of capsu's own
+	exitNotExecutable = 126 // the shell was found and could not be executed
+	exitNotFound      = 127 // the shell was not found
+	exitSignal        = 128 // plus the signal's number
+)
+
+// statusOf returns the exit status for an error of a session.
+func statusOf(err error) int {
+	var exec *launcher.ExecError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exec) && errors.Is(exec.Err, unix.ENOENT):
+		return exitNotFound
+	case errors.As(err, &exec):
+		return exitNotExecutable
+	}
+	return exitOwn
+}
+
+// statusOfSession returns the exit status for the way a session ended.
+func statusOfSession(w unix.WaitStatus) int {
+	if w.Signaled() {
+		return exitSignal + int(w.Signal())
+	}
+	return w.ExitStatus()
+}
+
+// errAuthentication is all that is said before authentication has succeeded,
+// whatever the reason.
+var errAuthentication = errors.New("authentication failure")
+
+// authentication turns what the stack said into what may be told: nothing
+// that depends on the target. What the person did himself, and a stack that
+// cannot be loaded for anybody, is told.
+func authentication(service string, err error) error {
+	var e *pamconv.Error
+	switch {
+	case err == nil, !errors.As(err, &e):
+		return err
+	case e.Conversation != nil:
+		return fmt.Errorf("prompt: %w", e.Conversation)
+	case e.Misconfigured():
+		return &serviceError{service, e.Status}
+	}
+	return errAuthentication
+}
+
+// serviceError is a PAM service that cannot work for anybody.
+type serviceError struct {
+	service string
+	err     error
+}
+
+func (e *serviceError) Error() string { return fmt.Sprintf("PAM service %s: %v", e.service, e.err) }
+func (e *serviceError) Unwrap() error { return e.err }
+
+// hintedError carries the remedy with the fault.
+type hintedError struct {
+	err  error
+	hint string
+}
+
+func (e *hintedError) Error() string { return e.err.Error() }
+func (e *hintedError) Unwrap() error { return e.err }
+
+func hinted(hint, format string, a ...any) error {
+	return &hintedError{fmt.Errorf(format, a...), hint}
+}
+
+// hintOf returns what to do about an error, or nothing.
+func hintOf(err error) string {
+	var h *hintedError
+	var beyond *policy.BeyondError
+	var rule *policy.Error
+	var usage *usageError
+	var service *serviceError
+	var limit *launcher.LimitError
+	switch {
+	case errors.As(err, &h):
+		return h.hint
+	case errors.As(err, &usage):
+		return "Try 'capsu --help'"
+	case errors.As(err, &beyond) && beyond.Bounding:
+		return "the process that started capsu lacks it too; start capsu from one that has it in its bounding set"
+	case errors.As(err, &beyond):
+		return fmt.Sprintf("as root: ./install.sh --caps %v, or take ^%v from the rule", beyond.Capability, beyond.Capability)
+	case errors.As(err, &rule):
+		return "no session is opened with a policy that cannot be relied on; root can mend the file"
+	case errors.As(err, &service):
+		return "see syslog (authpriv) for what libpam could not load"
+	case errors.Is(err, unix.EAGAIN):
+		return "too many processes: the limit RLIMIT_NPROC of the caller, the target or the guard is reached (ulimit -u)"
+	case errors.As(err, &limit):
+		return "raise " + limit.Name + " in limits.conf, or give capsu cap_sys_resource: ./install.sh --caps cap_sys_resource"
+	case errors.Is(err, unix.EMFILE):
+		return "too many open files: the limit RLIMIT_NOFILE of the caller or the target is reached (ulimit -n)"
+	case errors.Is(err, unix.ENOMEM):
+		return "no memory: perhaps the limit RLIMIT_AS, RLIMIT_DATA or RLIMIT_STACK of the target (ulimit -v, -d, -s)"
+	case errors.Is(err, unix.E2BIG):
+		return "arguments and environment are too large for the limit RLIMIT_STACK (ulimit -s)"
+	}
+	return ""
+}
+
+// report prints an error and what to do about it. Joined errors have a line each.
+func report(err error) {
+	var u *usageError
+	if errors.As(err, &u) {
+		say(fmt.Sprintf("capsu: %s\n%s\n", printable(u.Error()), hintOf(err)))
+		return
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		say("capsu: " + printable(line) + "\n")
+	}
+	if hint := hintOf(err); hint != "" {
+		say("capsu: hint: " + printable(hint) + "\n")
+	}
+}
+
+func warn(err error) { say("capsu: warning: " + printable(err.Error()) + "\n") }
+
+// printable escapes what could write something else than text on a terminal.
+func printable(s string) string {
+	for _, r := range s {
+		if !strconv.IsPrint(r) {
+			q := strconv.Quote(s)
+			return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+		}
+	}
+	return s
+}
+
+// say and tell write to standard error and output.
+func say(text string)  { pamconv.Show(2, text) }
+func tell(text string) { pamconv.Show(1, text) }

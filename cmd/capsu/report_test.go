@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"capsu/launcher"
+	"capsu/pamconv"
+
+	"github.com/msteinert/pam/v2"
+	"golang.org/x/sys/unix"
+)
+
+func TestExitStatusOfEachFault(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errAuthentication, 1},
+		{fmt.Errorf("x: %w", &launcher.ExecError{Path: "/x", Err: unix.ENOENT}), 127},
+		{&launcher.ExecError{Path: "/x", Err: unix.EACCES}, 126},
+		{&launcher.ExecError{Path: "/x", Err: unix.ENOEXEC}, 126},
+		{&launcher.StepError{Step: "setresuid", Err: unix.EAGAIN}, 1},
+	} {
+		if got := statusOf(c.err); got != c.want {
+			t.Errorf("%v: %d, want %d", c.err, got, c.want)
+		}
+	}
+	for status, want := range map[unix.WaitStatus]int{0: 0, 42 << 8: 42, 255 << 8: 255, 9: 137, 15: 143} {
+		if got := statusOfSession(status); got != want {
+			t.Errorf("%#x: %d, want %d", status, got, want)
+		}
+	}
+}
+
+// What PAM says of a target must not be told, what it says of itself must.
+func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
+	for _, status := range []pam.Error{pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied, pam.ErrAcctExpired,
+		pam.ErrCredInsufficient, pam.ErrAuthinfoUnavail, pam.ErrSystem, pam.ErrIgnore, pam.ErrConv} {
+		err := authentication("capsu", &pamconv.Error{Call: "pam_authenticate", Status: status})
+		if err == nil || err.Error() != "authentication failure" || hintOf(err) != "" {
+			t.Errorf("%v: %v, hint %q", status, err, hintOf(err))
+		}
+	}
+	for _, status := range []pam.Error{pam.ErrModuleUnknown, pam.ErrOpen, pam.ErrSymbol, pam.ErrAbort} {
+		err := authentication("capsu", &pamconv.Error{Call: "pam_authenticate", Status: status})
+		if err == nil || hintOf(err) == "" {
+			t.Errorf("%v: %v", status, err)
+		}
+	}
+	err := authentication("capsu", &pamconv.Error{Status: pam.ErrAuth, Conversation: pamconv.ErrEndOfInput})
+	if !errors.Is(err, pamconv.ErrEndOfInput) {
+		t.Errorf("end of input: %v", err)
+	}
+}
+
+func TestWhatIsPrintedIsText(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":              "plain",
+		"quote \" and é":     "quote \" and é",
+		"\x1b[31mred\r\n":    `\x1b[31mred\r\n`,
+		"\xff\u009b \"q\"":   `\xff\u009b "q"`,
+		"bell\a and \"q\"\t": `bell\a and "q"\t`,
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"capsu/account"
+	"capsu/launcher"
+	"capsu/pamconv"
+
+	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// grace is the time between SIGTERM and SIGKILL when capsu has to end a session.
+const grace = 2 * time.Second
+
+// monitorSet is what the monitor keeps while the session runs: what closing needs.
+var monitorSet = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP, cap.KILL, cap.CHOWN, cap.AUDIT_WRITE}
+
+// fileCaps let modules that authenticate read and write root's files. Those
+// that act for the target, in its files, must do without.
+var fileCaps = []cap.Value{cap.DAC_OVERRIDE, cap.DAC_READ_SEARCH, cap.FOWNER, cap.FSETID}
+
+// run is a session from beginning to end: the stages of the specification's
+// section 4, in order. What a stage opens, the next line closes again, on
+// every path. ended is nil if there was no session; an error beside it is what
+// closing said.
+func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
+	m, err := launcher.NewMonitor() // 2
+	if err != nil {
+		return nil, err
+	}
+	caller, err := account.ByUID(s.caller)
+	if err != nil {
+		return nil, fmt.Errorf("caller: %w", err)
+	}
+	if err := refuseRoot(o.user, caller); err != nil {
+		return nil, err
+	}
+	service := serviceFor(o)
+	tx, err := open(service, o.user, caller, s, m) // 3
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, m, tx.End)
+
+	if err := m.With(func() error { return authenticate(tx, service) }); err != nil { // 4
+		return nil, err
+	}
+	t, err := newTarget(tx, caller, s, m) // 5
+	if err != nil {
+		return nil, err
+	}
+	old := m.Identity()
+	if s.caller != 0 {
+		m.Withhold(fileCaps...)
+	}
+	if err := m.Become(t.identity(old)); err != nil { // 6
+		return nil, err
+	}
+	opened, err := opening(m, tx.EstablishCredentials)
+	if opened {
+		defer closing(&err, m, tx.DeleteCredentials)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.groups, err = m.Groups(); err != nil {
+		return nil, err
+	}
+	var limits launcher.Limits // 7
+	opened, err = opening(m, func() (err error) { limits, err = openSession(tx, s); return err })
+	if opened {
+		defer closing(&err, m, tx.CloseSession)
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	if s.front.Ending() != 0 {
+		return nil, launcher.ErrStopped
+	}
+	spec, err := t.spec(tx, o, s, old, limits) // 8
+	if err != nil {
+		return nil, err
+	}
+	child, err := m.Launch(spec, s.front, warn)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Shrink(monitorSet...); err != nil { // 9
+		return nil, errors.Join(err, m.End(child))
+	}
+	return m.Wait(child, s.front, grace) // then 10: the deferred closings
+}
+
+// opening runs what must be closed again. It is open as soon as f has
+// succeeded, also if capabilities could not be lowered after it.
+func opening(m *launcher.Monitor, f func() error) (opened bool, err error) {
+	err = m.With(func() error {
+		err := f()
+		opened = err == nil
+		return err
+	})
+	return opened, err
+}
+
+// closing runs one closing, whatever happens, and keeps what it says beside
+// what went wrong before.
+func closing(err *error, m *launcher.Monitor, f func() error) {
+	ran := false
+	e := m.With(func() error { ran = true; return f() })
+	if !ran { // what cannot be closed with privilege is closed without
+		e = errors.Join(e, f())
+	}
+	*err = errors.Join(*err, e)
+}
+
+// refuseRoot refuses uid 0 as a target for callers other than root. What
+// PAM_USER says after authentication is asked again.
+func refuseRoot(name string, caller *account.User) error {
+	u, err := account.ByName(name)
+	if err == nil && u.UID == 0 && caller.UID != 0 {
+		return hinted("name a user: capsu USER; root as a target needs RootTarget on, which this version does not have yet",
+			"%s: uid 0 is not a target for callers other than root (RootTarget is off)", u.Name)
+	}
+	return nil // an unknown name is the stack's to refuse, like a wrong password
+}
+
+func serviceFor(o *sessionOptions) string {
+	if o.login {
+		return "capsu-l"
+	}
+	return "capsu"
+}
+
+// open starts the PAM transaction and tells the modules who asks, and where.
+func open(service, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
+	if err := pamconv.CheckService(service); err != nil {
+		return nil, hinted("as root: ./install.sh installs it", "PAM service %s: %w", service, err)
+	}
+	conv := &pamconv.Conversation{
+		In: 0, Out: 1, Err: 2,
+		Watch: s.front.FD, Waiting: m.Without,
+		Event: func() error { return interrupted(s.front.Event()) },
+	}
+	var tx *pamconv.Transaction
+	err := m.With(func() (err error) {
+		if tx, err = pamconv.Start(service, user, "", conv); err != nil {
+			return authentication(service, err)
+		}
+		if tty := terminal(); tty != "" {
+			err = tx.SetTerminal(tty)
+		}
+		return errors.Join(err, tx.SetCaller(caller.Name))
+	})
+	if err != nil && tx != nil {
+		closing(&err, m, tx.End)
+	}
+	return tx, err
+}
+
+func interrupted(sig unix.Signal) error {
+	switch sig {
+	case 0:
+		return nil
+	case unix.SIGHUP:
+		return pamconv.ErrHangup
+	}
+	return fmt.Errorf("interrupted by %s", unix.SignalName(sig))
+}
+
+// authenticate is stage 4. Its errors before pam_authenticate has succeeded
+// tell nothing about the target; after it, the account phase speaks for itself.
+func authenticate(tx *pamconv.Transaction, service string) error {
+	if err := tx.Authenticate(); err != nil {
+		return authentication(service, err)
+	}
+	err := tx.Account()
+	if errors.Is(err, pamconv.ErrExpiredPassword) {
+		err = tx.ChangePassword()
+	}
+	return err
+}
+
+// openSession is stage 7. The limits are read around it, before anything of
+// capsu's own can change them again.
+func openSession(tx *pamconv.Transaction, s *start) (limits launcher.Limits, err error) {
+	before, err := launcher.ReadLimits()
+	if err != nil {
+		return limits, err
+	}
+	if err := tx.OpenSession(); err != nil {
+		return limits, err
+	}
+	after, err := launcher.ReadLimits()
+	if err != nil {
+		return limits, errors.Join(err, tx.CloseSession())
+	}
+	return launcher.ForSession(s.limits, before, after), nil
+}

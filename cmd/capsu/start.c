@@ -1,0 +1,218 @@
+/*
+ * start.c - everything that must happen before there are threads.
+ *
+ * A constructor: it runs in the one thread the process has before the Go
+ * runtime starts. It splits the process in two. The parent stays what the
+ * caller's shell started, the front (front.c): without a capability, never Go.
+ * The child becomes the monitor: the guard's identity, not the caller's to
+ * signal, trace or limit; it goes on into the Go runtime.
+ *
+ * MUST run no Go, start no thread, keep no file open but 0-2 and the socket.
+ * MUST leave Effective, Inheritable and Ambient empty in the installed program.
+ * MUST take nothing from argv: who starts the program writes it.
+ * MUST NOT decide or print: faults go to Go, which explains them (start.go),
+ *   but for those with which Go cannot be started (limits.c).
+ * MUST NOT do anything in a program that is not the installed one: a file
+ *   without capabilities (a test binary, a copy) has no monitor, and Go refuses.
+ */
+#define _GNU_SOURCE
+#include "start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+struct front_start front_start = {.socket = -1, .guard = (uid_t)-1};
+
+void front_fault(int what, const char *call)
+{
+	front_start.fault = what;
+	front_start.call = call;
+	front_start.err = errno;
+}
+
+/* Capabilities of the calling thread, by raw calls: there is one thread. */
+int front_capabilities(int set, uint64_t *e, uint64_t *p, uint64_t *i)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2];
+
+	if (set) {
+		d[0] = (struct __user_cap_data_struct){(uint32_t)*e, (uint32_t)*p, (uint32_t)*i};
+		d[1] = (struct __user_cap_data_struct){(uint32_t)(*e >> 32), (uint32_t)(*p >> 32), (uint32_t)(*i >> 32)};
+		return (int)syscall(SYS_capset, &h, d);
+	}
+	if (syscall(SYS_capget, &h, d) < 0)
+		return -1;
+	*e = d[0].effective | (uint64_t)d[1].effective << 32;
+	*p = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	*i = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
+	return 0;
+}
+
+/* Effective to e, Permitted as found, Inheritable empty (which empties Ambient). */
+int front_effective(uint64_t e)
+{
+	uint64_t p = front_start.permitted, none = 0;
+	return front_capabilities(1, &e, &p, &none);
+}
+
+/*
+ * A closed descriptor 0, 1 or 2 becomes /dev/null, before anything else gets
+ * its number. For a program with privileges the C library has been here first,
+ * with devices opened the wrong way round, on which every call fails.
+ */
+static void open_standard_descriptors(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		int way = fd == 0 ? O_RDONLY : O_WRONLY, flags = fcntl(fd, F_GETFL);
+		struct stat st;
+
+		if (flags >= 0) {
+			if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || (flags & O_ACCMODE) != (fd == 0 ? O_WRONLY : O_RDONLY) ||
+			    (st.st_rdev != makedev(1, 3) && st.st_rdev != makedev(1, 7)))
+				continue;
+			close(fd);
+		}
+		/* the lowest free number is fd: those below it are open */
+		if (open("/dev/null", way) != fd)
+			_exit(1); /* no descriptor to say it on */
+	}
+}
+
+static void snapshot(char **envp)
+{
+	uint64_t e;
+	struct sigaction sa;
+	sigset_t mask;
+
+	front_start.uid = getuid();
+	front_start.gid = getgid();
+	front_start.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	front_capabilities(0, &e, &front_start.permitted, &front_start.inheritable);
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	for (int sig = 1; sig <= 64; sig++) {
+		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			front_start.ignored |= 1ULL << (sig - 1);
+		if (sigismember(&mask, sig) == 1)
+			front_start.mask |= 1ULL << (sig - 1);
+	}
+	for (int r = 0; r < RLIM_NLIMITS; r++)
+		getrlimit(r, &front_start.limits[r]);
+	front_start.environ = envp;
+}
+
+/*
+ * The Go runtime reads its settings from the very array the kernel made, also
+ * in a program that the caller must not control. The caller's entries move to
+ * an array of their own (front_start.environ), the runtime finds nothing but
+ * its settings, in as many entries as before: it looks for the auxiliary
+ * vector behind the last. The C library and the PAM modules see what helps
+ * them to talk to a person, and nothing that tells them what to load or open.
+ */
+static void replace_environment(char **envp)
+{
+	/* one processor, nothing collected in so short a life, and none of the
+	 * runtime's own signals to break into what a module waits for */
+	static char settings[][64] = {"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"};
+	static const char *const shown[] = {"TERM=", "LANG=", "LANGUAGE=", "LC_", "DISPLAY=", "XAUTHORITY="};
+	size_t n = 0, kept = 0;
+
+	while (envp[n])
+		n++;
+	char **all = calloc(n + 1, sizeof *all), **modules = calloc(n + 1, sizeof *modules);
+	if (!all || !modules)
+		front_refuse("environment: no memory", "make the environment smaller");
+	memcpy(all, envp, n * sizeof *all);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t s = 0; s < sizeof shown / sizeof *shown; s++)
+			if (strncmp(all[i], shown[s], strlen(shown[s])) == 0) {
+				modules[kept++] = all[i];
+				break;
+			}
+		envp[i] = settings[i % 3];
+	}
+	front_start.environ = all;
+	environ = modules;
+}
+
+/* is_installed: this file is the one install.sh made. Not the caller's to choose. */
+static int is_installed(void)
+{
+	struct stat st;
+	static const uint64_t needed = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETPCAP;
+
+	if (stat("/proc/self/exe", &st) < 0) {
+		front_fault(FRONT_NO_PROC, "stat");
+	} else if (st.st_mode & (S_ISUID | S_ISGID) || getuid() != geteuid() || getgid() != getegid()) {
+		front_fault(FRONT_SETID, NULL);
+		/* never go on with the owner's identity */
+		if (setresgid(getgid(), getgid(), getgid()) < 0 || setresuid(getuid(), getuid(), getuid()) < 0)
+			_exit(1);
+	} else if (getxattr("/proc/self/exe", "security.capability", NULL, 0) <= 0) {
+		front_fault(FRONT_NO_FILECAPS, NULL);
+	} else if ((front_start.permitted & needed) != needed || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0) {
+		front_fault(FRONT_NO_PRIVILEGE, NULL);
+		uint64_t none = 0;
+		if (front_capabilities(1, &none, &none, &none) < 0)
+			_exit(1);
+	} else {
+		return 1;
+	}
+	return 0;
+}
+
+__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
+{
+	static const int blocked[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU,
+	                              SIGALRM, SIGVTALRM, SIGUSR1, SIGUSR2, SIGXFSZ, SIGXCPU};
+	int pair[2];
+	pid_t child;
+	sigset_t set;
+
+	(void)argc;
+	(void)argv;
+	open_standard_descriptors();
+	snapshot(envp);
+	if (!is_installed()) {
+		if (front_start.fault != FRONT_NO_FILECAPS)
+			replace_environment(envp);
+		return;
+	}
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || front_effective(0) < 0)
+		_exit(1);
+	limits_check();
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children */
+	replace_environment(envp);
+	syscall(SYS_close_range, 3, ~0U, 0);
+
+	/* until front_settle() the monitor hears nothing that is not the runtime's own */
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++)
+		sigaddset(&set, blocked[i]);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return front_fault(FRONT_SYSTEM, "socketpair");
+	child = fork();
+	if (child < 0)
+		front_refuse("fork: too many processes", "end some, or raise the limit (RLIMIT_NPROC): ulimit -u");
+	if (child > 0) {
+		close(pair[1]);
+		front_run(pair[0], child);
+	}
+	close(pair[0]);
+	front_start.socket = pair[1];
+	front_start.monitor = 1;
+	monitor_become_guard();
+	if (front_effective(0) < 0)
+		front_refuse("capset: capabilities cannot be lowered", "see the system's log for what forbids it");
+}

@@ -1,0 +1,130 @@
+package main
+
+/*
+#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong
+#cgo LDFLAGS: -Wl,-z,relro -Wl,-z,now
+#include <unistd.h>
+#include "start.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"capsu/launcher"
+
+	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// start is the snapshot that start.c took before there were threads.
+type start struct {
+	caller      uint32
+	guard       uint32 // meaningless when root calls
+	front       *launcher.Front
+	inheritable uint64
+	securebits  cap.Secbits
+	ignored     uint64
+	mask        uint64
+	limits      launcher.Limits
+	environ     []string
+}
+
+// newStart takes over from start.c. It must run on the leader.
+func newStart() (*start, error) {
+	c := &C.front_start
+	if c.monitor == 1 {
+		if r, err := C.front_settle(); r < 0 {
+			return nil, fmt.Errorf("signals: %w", err)
+		}
+	}
+	s := &start{
+		caller: uint32(c.uid), guard: uint32(c.guard),
+		front:       &launcher.Front{FD: int(c.socket)},
+		inheritable: uint64(c.inheritable), securebits: cap.Secbits(c.securebits),
+		ignored: uint64(c.ignored), mask: uint64(c.mask),
+	}
+	for r := range s.limits {
+		s.limits[r] = unix.Rlimit{Cur: uint64(c.limits[r].rlim_cur), Max: uint64(c.limits[r].rlim_max)}
+	}
+	// SAFETY: start.c made the array, ended by NULL; nobody changes it.
+	for p := unsafe.Pointer(c.environ); p != nil && *(**C.char)(p) != nil; p = unsafe.Add(p, unsafe.Sizeof(p)) {
+		s.environ = append(s.environ, C.GoString(*(**C.char)(p)))
+	}
+	if c.monitor != 1 || c.fault != C.FRONT_OK {
+		return nil, explain(int(c.fault), syscall.Errno(c.err), C.GoString(c.call))
+	}
+	return s, launcher.SettleFiles(s.limits[unix.RLIMIT_NOFILE])
+}
+
+// fileCapabilities is what capsu itself needs, and changing an expired
+// password (pam_unix writes /etc/shadow). install.sh sets the same; a test
+// compares them.
+const fileCapabilities = "cap_chown,cap_dac_override,cap_dac_read_search,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_audit_write"
+
+// explain says why there is no monitor, and what to do.
+func explain(fault int, errno syscall.Errno, call string) error {
+	path, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		path = "capsu"
+	}
+	setcap := fmt.Sprintf("as root: setcap %s=p %s (or ./install.sh)", fileCapabilities, path)
+	switch fault {
+	case C.FRONT_NO_PROC:
+		return hinted("mount the proc file system", "/proc/self/exe: %w", errno)
+	case C.FRONT_SETID:
+		return hinted("as root: chmod u-s,g-s "+path+", then "+setcap[len("as root: "):],
+			"%s: has a setuid or setgid bit, and must not", path)
+	case C.FRONT_NO_FILECAPS:
+		return hinted(setcap, "%s: no file capabilities", path)
+	case C.FRONT_NO_PRIVILEGE:
+		return explainPrivilege(path, setcap)
+	case C.FRONT_NO_GUARD:
+		return hinted("as root: ./install.sh, or useradd --system --no-create-home --shell /usr/sbin/nologin capsu",
+			"guard user capsu: does not exist")
+	case C.FRONT_BAD_GUARD:
+		return hinted("give the user capsu a uid that nobody logs in with", "guard user capsu: its uid is root's or the caller's")
+	}
+	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && strings.Join(strings.Fields(string(ids)), " ") != "0 0 4294967295" {
+		return hinted("start capsu outside of it, or map its users and groups into it", "user namespace: %s: %w", call, errno)
+	}
+	return fmt.Errorf("%s: %w", call, errno)
+}
+
+// explainPrivilege says why a file with capabilities gave none.
+func explainPrivilege(path, setcap string) error {
+	var fs unix.Statfs_t
+	if nnp, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && nnp == 1 {
+		return hinted("start capsu from a process without it (not from a sandbox)",
+			"no_new_privs: is set, so file capabilities have no effect")
+	}
+	if err := unix.Statfs(path, &fs); err == nil && fs.Flags&unix.ST_NOSUID != 0 {
+		return hinted("mount it without nosuid, or install capsu elsewhere (./install.sh --prefix DIR)",
+			"%s: on a file system mounted nosuid, so file capabilities have no effect", path)
+	}
+	for _, c := range []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP} {
+		if !launcher.Bounded(c) {
+			return hinted("start capsu from a process whose bounding set has it", "bounding set: lacks %v", c)
+		}
+	}
+	return hinted(setcap, "%s: cap_setuid, cap_setgid or cap_setpcap is not permitted "+
+		"(file capabilities incomplete, or a user namespace of its own)", path)
+}
+
+// terminal returns the name of the terminal on descriptors 0 to 2, or nothing.
+func terminal() string {
+	for fd := range 3 {
+		var name [256]C.char
+		if C.ttyname_r(C.int(fd), &name[0], C.size_t(len(name))) == 0 {
+			return C.GoString(&name[0])
+		}
+	}
+	return ""
+}
+
+// dieBy has the front end by the signal that ended the session.
+func dieBy(sig unix.Signal) { C.front_die_by(C.int(sig)) }

@@ -1,0 +1,83 @@
+/* start.h - what start.c leaves behind for the Go program, and the front's part in it. */
+#ifndef CAPSU_START_H
+#define CAPSU_START_H
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* Why there is no monitor, or what went wrong in becoming one. */
+enum front_fault {
+	FRONT_OK,
+	FRONT_NO_PROC,     /* /proc/self/exe cannot be looked at */
+	FRONT_SETID,       /* the program file has a setuid or setgid bit */
+	FRONT_NO_FILECAPS, /* the program file carries no capabilities */
+	FRONT_NO_PRIVILEGE,/* setuid, setgid or setpcap is not permitted */
+	FRONT_NO_GUARD,    /* no user of the guard's name */
+	FRONT_BAD_GUARD,   /* the guard is uid 0 or the caller */
+	FRONT_SYSTEM,      /* a call, its name in call, errno in err */
+};
+
+/* Least hard limit of pending signals; launcher.MinPending is the same. */
+#define FRONT_MIN_SIGPENDING 64
+
+/* The one snapshot of what the caller handed us, taken before there were threads. */
+struct front_start {
+	int fault;             /* enum front_fault */
+	int err;               /* errno that goes with fault, or 0 */
+	const char *call;      /* with FRONT_SYSTEM: the call */
+	int monitor;           /* 1: the front was forked off and this process is the monitor */
+	int socket;            /* monitor's end of the socket to the front, -1 without */
+	uid_t uid;             /* the caller: real ids at start */
+	gid_t gid;
+	uid_t guard;           /* the guard's uid, or -1 when root calls */
+	uint64_t permitted;    /* the permitted set at start */
+	uint64_t inheritable;  /* the caller's Inheritable set */
+	int securebits;        /* as found */
+	uint64_t ignored;      /* bit n-1: signal n was ignored */
+	uint64_t mask;         /* bit n-1: signal n was blocked */
+	struct rlimit limits[RLIM_NLIMITS]; /* as found */
+	char **environ;        /* the caller's environment, entries as found */
+};
+
+extern struct front_start front_start;
+
+/* Bytes on the socket, front to monitor. The front sends nothing else, and
+ * the monitor ignores anything else. */
+#define FRONT_EVENTS "THIQ" /* SIGTERM SIGHUP SIGINT SIGQUIT */
+
+/* front_settle ends the start: handlers that do nothing for the terminal's
+ * signals, and an empty signal mask on the calling thread, which must be the leader. */
+int front_settle(void);
+
+/* front_fault notes what went wrong, with errno, for Go to explain. */
+void front_fault(int what, const char *call);
+
+/* front_effective sets Effective to e, leaves Permitted as found, and empties
+ * Inheritable and with it Ambient. -1 with errno. */
+int front_effective(uint64_t e);
+
+/* monitor_become_guard gives this process the guard's identity (none when root
+ * calls) and limits of its own; what goes wrong is noted as a fault. */
+void monitor_become_guard(void);
+
+/* front_refuse says why Go cannot be started, and ends this process. */
+void front_refuse(const char *what, const char *hint) __attribute__((noreturn));
+
+/* The caller's limits: refused if too low to start; then, as the guard,
+ * replaced; then, is there room for the runtime's threads? -1 with errno. */
+void limits_check(void);
+int limits_replace(void);
+int limits_room_for_threads(void);
+
+/* front_run is the front, from the fork to its exit. */
+void front_run(int sock, pid_t monitor) __attribute__((noreturn));
+
+/* front_capabilities reads (set 0) or sets (1) the sets of the calling thread. */
+int front_capabilities(int set, uint64_t *e, uint64_t *p, uint64_t *i);
+
+/* front_die_by tells the front to end by signal sig once the monitor is gone. */
+int front_die_by(int sig);
+
+#endif

@@ -1,0 +1,206 @@
+#!/bin/sh
+# install.sh - build and install capsu: programs, PAM services, the guard user,
+# file capabilities. Run it as root, again whenever you like. See usage().
+set -eu
+cd "$(dirname "$0")"
+me=install.sh
+. packaging/host.sh
+
+usage() {
+	cat <<'EOF'
+Usage: ./install.sh [options]
+
+Builds capsu and installs it: the program with its file capabilities, its PAM
+services, the guard user. Then it verifies what it did. It may be run again.
+
+  --prefix DIR    install below DIR (default /usr/local)
+  --caps LIST     let rules grant these as Ambient, e.g. cap_net_raw,cap_net_bind_service
+  --destdir DIR   stage the files below DIR: no user, no capabilities; prints the commands for them
+  --dry-run       print what would be done, and do nothing
+  --uninstall     remove what was installed; services that were changed since stay
+  --demo          show one real session in a throw-away world; nothing of it remains
+  --help          show this text
+
+Go is looked for in $GO, on PATH, and in /usr/local/go/bin.
+EOF
+}
+
+# What capsu itself needs, and changing an expired password; compared with
+# cmd/capsu by a test.
+own_caps=cap_chown,cap_dac_override,cap_dac_read_search,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_audit_write
+build_packages="gcc libc6-dev libpam0g-dev libcap2-bin passwd"
+guard=capsu
+services="capsu capsu-l"
+
+prefix=/usr/local destdir='' caps='' action=install
+work=''
+
+parse() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--prefix | --destdir | --caps)
+			[ $# -ge 2 ] || fail "$1: a value is missing; see --help"
+			case $1 in
+			--prefix) prefix=$2 ;;
+			--destdir) destdir=$2 ;;
+			--caps) caps=$2 ;;
+			esac
+			shift
+			;;
+		--prefix=*) prefix=${1#*=} ;;
+		--destdir=*) destdir=${1#*=} ;;
+		--caps=*) caps=${1#*=} ;;
+		--dry-run) dry_run=yes ;;
+		--uninstall) action=uninstall ;;
+		--demo) action=demo ;;
+		-h | --help)
+			usage
+			exit 0
+			;;
+		*) fail "$1: unknown option; see --help" ;;
+		esac
+		shift
+	done
+	case $prefix in
+	/*) ;;
+	*) fail "--prefix $prefix: must begin with /" ;;
+	esac
+	case $destdir in
+	'' | /*) ;;
+	*) fail "--destdir $destdir: must begin with /" ;;
+	esac
+	case ",$caps" in
+	,) ;;
+	*[!a-z0-9_,]*) fail "--caps $caps: capability names with commas between them, in lower case" ;;
+	esac
+	program=$destdir$prefix/bin/capsu
+	record=$destdir$prefix/share/capsu/installed
+	all_caps=$own_caps${caps:+,$caps}
+}
+
+build() {
+	if [ -n "$dry_run" ]; then
+		say "would build: capsu"
+		return
+	fi
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 1' HUP INT TERM
+	GOTOOLCHAIN=local CGO_ENABLED=1 "$go" build -trimpath -buildmode=pie -o "$work/capsu" ./cmd/capsu
+}
+
+checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# A service file that is not the one installed last has been changed by the
+# administrator, and stays; the new text goes beside it.
+install_service() {
+	to=/etc/pam.d/$1 at=$destdir/etc/pam.d/$1
+	if [ ! -e "$at" ] || cmp -s "pam.d/$1" "$at" ||
+		grep -qxF "$(checksum "$at")  $to" "$record" 2>/dev/null; then
+		run install -D -m 644 "pam.d/$1" "$at"
+		run record "$to" "$at"
+	else
+		run install -m 644 "pam.d/$1" "$at.capsu-new"
+		say "$to was changed since it was installed and stays; the new text is in $to.capsu-new"
+	fi
+}
+
+record() {
+	mkdir -p "${record%/*}"
+	touch "$record"
+	{
+		grep -v "  $1\$" "$record" || true
+		say "$(checksum "$2")  $1"
+	} >"$record.new"
+	mv "$record.new" "$record"
+}
+
+make_guard() {
+	if uid=$(id -u "$guard" 2>/dev/null); then
+		[ "$uid" != 0 ] || fail "the guard user $guard has uid 0: remove it first"
+		return 0
+	fi
+	run useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+		--comment 'guard of capsu' --user-group "$guard"
+}
+
+# The program gets its capabilities before it gets its name.
+install_program() {
+	run install -d -m 755 "${program%/*}"
+	run install -m 755 "$work/capsu" "$program.new"
+	[ -n "$destdir" ] || run setcap "$all_caps=p" "$program.new"
+	run mv -f "$program.new" "$program"
+}
+
+verify() {
+	setcap -q -v "$all_caps=p" "$program" >/dev/null || fail "$program: has not the capabilities it should have: $(getcap "$program")"
+	[ -z "$(find "$program" -perm /6000)" ] || fail "$program: has a setuid or setgid bit"
+	[ "$(stat -c '%u %a' "$program")" = '0 755' ] || fail "$program: is not root's with mode 755"
+	case ,$(findmnt -n -o OPTIONS -T "$program"), in
+	*,nosuid,*) fail "$program: is on a file system mounted nosuid, where capabilities of files have no effect; use --prefix" ;;
+	esac
+	for service in $services; do
+		[ -f "/etc/pam.d/$service" ] || fail "/etc/pam.d/$service: is missing"
+	done
+	[ "$(id -u "$guard")" != 0 ] || fail "the guard user $guard has uid 0"
+	"$program" --version >/dev/null || fail "$program: does not start"
+	say "verified: $(getcap "$program"), no setuid bit, guard user $guard"
+}
+
+do_install() {
+	if [ -z "$destdir$dry_run" ] && [ "$(id -u)" != 0 ]; then
+		fail "must be root (or use --destdir or --dry-run)"
+	fi
+	find_go
+	# shellcheck disable=SC2086 # a list of names
+	need_packages $build_packages
+	build
+	[ -n "$destdir" ] || make_guard
+	for service in $services; do
+		install_service "$service"
+	done
+	install_program
+	if [ -n "$destdir" ]; then
+		say "then, as root on the machine itself:"
+		say "  useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --user-group $guard"
+		say "  setcap $all_caps=p $prefix/bin/capsu"
+	elif [ -z "$dry_run" ]; then
+		verify
+	fi
+}
+
+do_uninstall() {
+	if [ -z "$destdir$dry_run" ] && [ "$(id -u)" != 0 ]; then
+		fail "must be root"
+	fi
+	run rm -f "$program"
+	for service in $services; do
+		to=/etc/pam.d/$service at=$destdir/etc/pam.d/$service
+		[ -e "$at" ] || continue
+		if grep -qxF "$(checksum "$at")  $to" "$record" 2>/dev/null; then
+			run rm -f "$at" "$at.capsu-new"
+		else
+			say "$to was changed since it was installed, and stays"
+		fi
+	done
+	run rm -rf "${record%/*}"
+	if [ -z "$destdir" ] && id -u "$guard" >/dev/null 2>&1; then
+		run userdel "$guard"
+	fi
+}
+
+do_demo() {
+	[ "$(id -u)" = 0 ] || fail "--demo: must be root"
+	if [ -n "$dry_run" ]; then
+		say "would show a session in a throw-away world (tests/demo)"
+		return
+	fi
+	find_go
+	# shellcheck disable=SC2086 # a list of names
+	need_packages $build_packages iproute2
+	"$go" mod download # the world has no network but its own
+	GO=$go tests/world --net tests/demo
+}
+
+parse "$@"
+"do_$action"

@@ -1,0 +1,90 @@
+/* child.h - what the child is to become; see child.c. */
+#ifndef CAPSU_CHILD_H
+#define CAPSU_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct child_spec {
+	void *pam;             /* the transaction, a pam_handle_t */
+	pid_t monitor;         /* to notice its death before the parent-death signal is set */
+
+	uid_t uid;             /* the target's */
+	gid_t gid;
+	const gid_t *groups;   /* sorted */
+	size_t ngroups;
+	uid_t regain[2];       /* uids that must not be had back; the target's own is passed over */
+	gid_t regain_gid;
+
+	int decided;           /* 1: inheritable and ambient below; 0: what stands after pam_end */
+	uint64_t inheritable;
+	uint64_t ambient;
+	uint64_t blocked;      /* dropped from the bounding set */
+	uint64_t passed;       /* not decided: Inheritable added to what stands (rule "all") */
+	uint64_t modules_i;    /* what the modules gave the leader, put back before pam_end */
+	uint64_t modules_a;
+	uint64_t withheld;     /* never effective while modules act for the target */
+	int securebits;        /* the session's */
+
+	int new_session;       /* setsid */
+	const char *home;      /* directory to enter, NULL: stay */
+	struct rlimit limits[RLIM_NLIMITS];
+	uint64_t ignored;      /* signals ignored in the session, bit n-1 */
+	uint64_t mask;         /* signals blocked in the session, bit n-1 */
+
+	const char *path;
+	char *const *argv;
+	char *const *envp;
+	int report;            /* write end of a close-on-exec pipe */
+};
+
+/* What comes up the pipe. Nothing but its end means that exec succeeded. */
+struct child_report {
+	int step;              /* enum child_step */
+	int err;               /* errno, or 0 where two values should agree and do not */
+	uint64_t want, got;    /* those values */
+};
+
+#define CHILD_STEPS(X) \
+	X(CHILD_SIGNALS, "signals") \
+	X(CHILD_CONVERSATION, "conversation") \
+	X(CHILD_RAISE, "raise capabilities") \
+	X(CHILD_SETGROUPS, "setgroups") \
+	X(CHILD_SETGID, "setresgid") \
+	X(CHILD_SETUID, "setresuid") \
+	X(CHILD_PAM_END, "pam_end") \
+	X(CHILD_SETSID, "setsid") \
+	X(CHILD_DESCRIPTORS, "descriptors") \
+	X(CHILD_SECUREBITS, "securebits") \
+	X(CHILD_BOUNDING, "bounding set") \
+	X(CHILD_INHERITABLE, "inheritable set") \
+	X(CHILD_AMBIENT, "ambient set") \
+	X(CHILD_PERMITTED, "permitted set") \
+	X(CHILD_REGAIN, "regaining an old identity") \
+	X(CHILD_HOME, "home directory") \
+	X(CHILD_LIMITS, "limits") \
+	X(CHILD_PARENT, "parent") \
+	X(CHILD_VERIFY_UID, "verify uids") \
+	X(CHILD_VERIFY_GID, "verify gids") \
+	X(CHILD_VERIFY_GROUPS, "verify groups") \
+	X(CHILD_VERIFY_SETS, "verify capabilities") \
+	X(CHILD_VERIFY_BOUNDING, "verify bounding set") \
+	X(CHILD_VERIFY_SECUREBITS, "verify securebits") \
+	X(CHILD_EXEC, "exec")
+
+enum child_step {
+#define X(name, text) name,
+	CHILD_STEPS(X)
+#undef X
+};
+
+/* child_step_name names a step for messages. */
+const char *child_step_name(int step);
+
+/* child_fork forks on the calling thread, which must be the one that ran PAM,
+ * and runs spec in the child. Returns the child's pid, or -1 with errno. */
+pid_t child_fork(const struct child_spec *spec);
+
+#endif

@@ -1,0 +1,237 @@
+package pamconv
+
+import (
+	"errors"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/msteinert/pam/v2"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// maxReply is PAM_MAX_RESP_SIZE: a reply must be shorter.
+const maxReply = 512
+
+// Conversation answers the messages of PAM modules: prompts by a person at a
+// terminal, or by a line of standard input when that is not a terminal; the
+// rest by printing. What misc_conv does, apart from the faults it forgives.
+type Conversation struct {
+	In, Out, Err int // descriptors: answers, TEXT_INFO, prompts and ERROR_MSG
+
+	// Watch is a descriptor polled beside In while a prompt waits, or -1;
+	// Event is called when it is readable, and an error from it ends the prompt.
+	Watch int
+	Event func() error
+	// Waiting runs wait, which waits for a person, with nothing privileged.
+	// nil: run it as it is.
+	Waiting func(wait func() error) error
+
+	reply [maxReply]byte // the one place a secret is in, until wiped
+	used  int
+	fault error
+}
+
+// The ways a prompt ends without an answer.
+var (
+	ErrEndOfInput  = errors.New("end of input")
+	ErrReplyLength = fmt.Errorf("answer of %d bytes or more", maxReply)
+	ErrReplyNUL    = errors.New("answer with a NUL byte")
+	ErrBackground  = errors.New("not in the foreground")
+	ErrHangup      = errors.New("terminal hung up")
+	ErrStyle       = errors.New("unknown message style")
+)
+
+// RespondPAM answers one message. It is called back from C on the leader, so
+// nothing may leave it but by return: a panic becomes an error, PAM_CONV_ERR.
+func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("conversation: %v", r)
+		}
+		if err != nil {
+			c.wipe()
+			c.fault = err
+			answer = ""
+		}
+	}()
+	switch style {
+	case pam.PromptEchoOff, pam.PromptEchoOn:
+		return c.prompt(text, style == pam.PromptEchoOn)
+	case pam.TextInfo:
+		Show(c.Out, text+"\n")
+		return "", nil
+	case pam.ErrorMsg:
+		Show(c.Err, text+"\n")
+		return "", nil
+	default:
+		return "", ErrStyle
+	}
+}
+
+// prompt reads one answer into c.reply. The string it returns is that buffer:
+// the library copies it at once into memory that PAM owns and wipes.
+func (c *Conversation) prompt(text string, echo bool) (string, error) {
+	c.wipe()
+	wait := func() error { return c.read(text, echo) }
+	var err error
+	if c.Waiting != nil {
+		err = c.Waiting(wait)
+	} else {
+		err = wait()
+	}
+	if err != nil {
+		return "", err
+	}
+	// SAFETY: c outlives the transaction, and nobody keeps the string.
+	return unsafe.String(&c.reply[0], c.used), nil
+}
+
+// read shows the prompt and takes a line, with the terminal's modes set for
+// it and put back on every way out.
+func (c *Conversation) read(text string, echo bool) (err error) {
+	onTerminal := term.IsTerminal(c.In)
+	if onTerminal {
+		restore, err := setModes(c.In, echo)
+		if err != nil {
+			return err
+		}
+		// The newline that was not echoed comes after the modes are back.
+		defer func() {
+			restore()
+			if !echo {
+				Show(c.Err, "\n")
+			}
+		}()
+	}
+	Show(c.Err, text)
+	// A terminal hands out a line at a time, so a read cannot go past it. A pipe
+	// is read byte by byte: what follows the newline is the session's.
+	most := 1
+	if onTerminal {
+		most = maxReply
+	}
+	for {
+		if err := c.poll(); err != nil {
+			return err
+		}
+		if c.used == maxReply {
+			return ErrReplyLength
+		}
+		n, err := unix.Read(c.In, c.reply[c.used:min(c.used+most, maxReply)])
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+			continue
+		case err == unix.EIO:
+			return ErrHangup
+		case err != nil:
+			return err
+		case n == 0 && c.used == 0:
+			return ErrEndOfInput
+		}
+		c.used += n
+		last := c.used - 1
+		newline := n > 0 && c.reply[last] == '\n'
+		if newline {
+			c.reply[last] = 0
+			c.used = last
+		}
+		// Without a newline a terminal's line ends by its end-of-file key.
+		if newline || n == 0 || onTerminal && c.used < maxReply {
+			return c.checkReply()
+		}
+	}
+}
+
+func (c *Conversation) checkReply() error {
+	if c.used >= maxReply {
+		return ErrReplyLength
+	}
+	for _, b := range c.reply[:c.used] {
+		if b == 0 {
+			return ErrReplyNUL
+		}
+	}
+	return nil
+}
+
+// poll waits until there is something to read, heeding Watch.
+func (c *Conversation) poll() error {
+	for {
+		fds := []unix.PollFd{{Fd: int32(c.In), Events: unix.POLLIN}, {Fd: int32(c.Watch), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+			return err
+		}
+		if fds[1].Revents != 0 && c.Event != nil {
+			if err := c.Event(); err != nil {
+				return err
+			}
+			continue
+		}
+		if fds[0].Revents != 0 {
+			return nil
+		}
+	}
+}
+
+// wipe overwrites the reply buffer.
+func (c *Conversation) wipe() {
+	clear(c.reply[:])
+	c.used = 0
+}
+
+// setModes makes the terminal take one line, with or without echo, discarding
+// what was typed before, and returns what puts the modes back; that discards
+// what was typed and not read, so that half a password reaches nobody.
+func setModes(fd int, echo bool) (restore func(), err error) {
+	foreground, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+	if err == nil && foreground != unix.Getpgrp() {
+		return nil, ErrBackground
+	}
+	found, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return nil, err
+	}
+	modes := *found
+	modes.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO
+	if !echo {
+		modes.Lflag &^= unix.ECHO | unix.ECHONL
+	}
+	modes.Iflag |= unix.ICRNL
+	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &modes); err != nil {
+		return nil, err
+	}
+	return func() {
+		// More than once: a terminal left without echo is worth the trouble.
+		for range 3 {
+			if unix.IoctlSetTermios(fd, unix.TCSETSF, found) == nil {
+				return
+			}
+		}
+	}, nil
+}
+
+// Show writes text, as far as there is somebody to read it: what is shown
+// decides nothing, and a reader that does not read (a full pipe, a stopped
+// terminal) must not hold up who writes. Not through os.File, which ends the
+// process when the reader of standard output is gone.
+func Show(fd int, text string) {
+	const slot = 4096 // what a pipe that is ready takes without blocking
+	deadline := time.Now().Add(time.Second)
+	for rest := []byte(text); len(rest) > 0; {
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		n, err := unix.Poll(ready, int(max(time.Until(deadline), 0)/time.Millisecond))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == nil && n == 0:
+			return
+		}
+		n, err = unix.Write(fd, rest[:min(len(rest), slot)])
+		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
+			return
+		}
+		rest = rest[max(n, 0):]
+	}
+}

@@ -1,0 +1,37 @@
+#include "pamconv.h"
+
+#include <errno.h>
+#include <time.h>
+
+static void delay(int status, unsigned usec, void *appdata)
+{
+	struct timespec t;
+
+	(void)appdata;
+	if (status == PAM_SUCCESS || clock_gettime(CLOCK_MONOTONIC, &t) < 0)
+		return;
+	t.tv_sec += usec / 1000000;
+	t.tv_nsec += usec % 1000000 * 1000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000L;
+	}
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
+int capsu_fail_delay(pam_handle_t *pamh, unsigned usec)
+{
+	int status = pam_set_item(pamh, PAM_FAIL_DELAY, (const void *)delay);
+
+	return status == PAM_SUCCESS ? pam_fail_delay(pamh, usec) : status;
+}
+
+size_t capsu_count(char **list)
+{
+	size_t n = 0;
+
+	while (list[n])
+		n++;
+	return n;
+}

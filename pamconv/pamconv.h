@@ -1,0 +1,15 @@
+/* pamconv.h - what libpam offers and the Go library does not. */
+#ifndef CAPSU_PAMCONV_H
+#define CAPSU_PAMCONV_H
+
+#include <security/pam_appl.h>
+#include <stddef.h>
+
+/* capsu_fail_delay asks for a delay of usec after a failure, and has it slept
+ * in full: libpam's own way returns at the first signal. */
+int capsu_fail_delay(pam_handle_t *pamh, unsigned usec);
+
+/* capsu_count counts the entries of a NULL-terminated list. */
+size_t capsu_count(char **list);
+
+#endif

@@ -1,0 +1,136 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// maxCapability is where libcap's numbers end: 0 to 63.
+const maxCapability = 64
+
+// ParseIAB reads the text of an inheritable tuple as libcap's C function
+// cap_iab_from_text does, of which cap.IABFromText reads only a part: prefixes
+// ! ^ % in any order and number, names in any case, numbers in C notation, a
+// trailing comma. Numbers above the kernel's last capability have no effect.
+func ParseIAB(text string) (*cap.IAB, error) {
+	iab := cap.NewIAB()
+	for rest := text; rest != ""; {
+		name := strings.TrimLeft(rest, "!^%")
+		prefixes := rest[:len(rest)-len(name)]
+		if name == "" {
+			break // prefixes alone, at the end: libcap takes them
+		}
+		value, n := capability(name)
+		if n == 0 || n < len(name) && name[n] != ',' {
+			word, _, _ := strings.Cut(name, ",")
+			return nil, fmt.Errorf("unknown capability %q", word)
+		}
+		if err := raise(iab, prefixes, value); err != nil {
+			return nil, fmt.Errorf("capability %d: %w", value, err)
+		}
+		rest = strings.TrimPrefix(name[n:], ",")
+	}
+	return iab, nil
+}
+
+// raise sets what the prefixes say: none is Inheritable, ! alone blocks
+// Bounding only.
+func raise(iab *cap.IAB, prefixes string, value cap.Value) error {
+	if value >= cap.MaxBits() {
+		return nil
+	}
+	blocked, ambient := strings.Contains(prefixes, "!"), strings.Contains(prefixes, "^")
+	if !blocked || ambient || strings.Contains(prefixes, "%") {
+		if err := iab.SetVector(cap.Inh, true, value); err != nil {
+			return err
+		}
+	}
+	if ambient {
+		if err := iab.SetVector(cap.Amb, true, value); err != nil {
+			return err
+		}
+	}
+	if blocked {
+		return iab.SetVector(cap.Bound, true, value)
+	}
+	return nil
+}
+
+// capability reads the name or number at the start of s and returns how many
+// bytes it takes; 0 if there is none.
+func capability(s string) (value cap.Value, n int) {
+	digit := func(c byte) bool { return c >= '0' && c <= '9' }
+	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
+	if digit(s[0]) {
+		for n < len(s) && (digit(s[n]) || letter(s[n])) {
+			n++
+		}
+		v, err := parseC(s[:n])
+		if err != nil || v >= maxCapability {
+			return 0, 0
+		}
+		return cap.Value(v), n
+	}
+	for n < len(s) && letter(s[n]) {
+		n++
+	}
+	if n == 0 {
+		return 0, 0
+	}
+	value, err := cap.FromName(strings.ToLower(s[:n]))
+	if err != nil {
+		return 0, 0
+	}
+	return value, n
+}
+
+// parseC reads a number as strtoul does with base 0, and all of it:
+// 0x is hexadecimal, a leading 0 octal. Go's own base 0 reads more (0b, 0o, _).
+func parseC(s string) (uint64, error) {
+	if hex, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
+		return strconv.ParseUint(hex, 16, 64)
+	}
+	if len(s) > 1 && s[0] == '0' {
+		return strconv.ParseUint(s[1:], 8, 64)
+	}
+	return strconv.ParseUint(s, 10, 64)
+}
+
+// Beyond returns what the tuple asks for and this process could not give:
+// Ambient capabilities that permitted lacks, or Inheritable ones that the
+// bounding set lacks. Both are given as predicates over the kernel's capabilities.
+func Beyond(iab *cap.IAB, permitted, bounding func(cap.Value) bool) error {
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		inheritable, err := iab.GetVector(cap.Inh, c)
+		if err != nil {
+			return err
+		}
+		ambient, err := iab.GetVector(cap.Amb, c)
+		if err != nil {
+			return err
+		}
+		if inheritable && !bounding(c) {
+			return &BeyondError{Capability: c, Bounding: true}
+		}
+		if ambient && !permitted(c) {
+			return &BeyondError{Capability: c}
+		}
+	}
+	return nil
+}
+
+// BeyondError names the first capability of a rule that cannot be granted.
+type BeyondError struct {
+	Capability cap.Value
+	Bounding   bool // missing from the bounding set; else from the permitted set
+}
+
+func (e *BeyondError) Error() string {
+	if e.Bounding {
+		return fmt.Sprintf("%v: not in the bounding set", e.Capability)
+	}
+	return fmt.Sprintf("%v: Ambient, but not in capsu's permitted set", e.Capability)
+}

@@ -1,0 +1,119 @@
+//go:build privileged
+
+package tests
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const prefix = "/opt/second"
+
+// script runs install.sh with another prefix; the world is left as it was.
+func script(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command("../install.sh", append([]string{"--prefix", prefix}, args...)...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
+	t.Cleanup(func() {
+		must(t, "useradd", "--system", "--no-create-home", "-s", "/usr/sbin/nologin", "--user-group", "capsu")
+	})
+	file(t, "/etc/pam.d/capsu", service, 0o644) // changed since it was installed
+	file(t, "/etc/pam.d/capsu-l", service, 0o644)
+	for range 2 {
+		out, err := script(t)
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if !strings.Contains(out, "verified: "+prefix+"/bin/capsu cap_") || !strings.Contains(out, "/etc/pam.d/capsu was changed since it was installed and stays") {
+			t.Errorf("output %q", out)
+		}
+	}
+	if got := must(t, "cat", "/etc/pam.d/capsu"); got != service {
+		t.Errorf("a changed service was overwritten: %q", got)
+	}
+	if got, want := must(t, "cat", "/etc/pam.d/capsu.capsu-new"), must(t, "cat", "../pam.d/capsu"); got != want {
+		t.Errorf("the new text is %q", got)
+	}
+	// an unchanged one is renewed and taken away
+	must(t, "mv", "/etc/pam.d/capsu.capsu-new", "/etc/pam.d/capsu")
+	must(t, "rm", "-f", "/etc/pam.d/capsu-l", "/etc/pam.d/capsu-l.capsu-new")
+	if out, err := script(t); err != nil || strings.Contains(out, "changed") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := script(t, "--uninstall"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	for _, path := range []string{"/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/share/capsu"} {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is still there", path)
+		}
+	}
+	if out, err := exec.Command("id", "capsu").CombinedOutput(); err == nil {
+		t.Errorf("the guard is still there: %s", out)
+	}
+}
+
+func TestDryRunAndStagingTouchNothingElse(t *testing.T) {
+	before := must(t, "sh", "-c", "cat /etc/passwd; ls -l /etc/pam.d")
+	out, err := script(t, "--dry-run")
+	if err != nil || !strings.Contains(out, "would run: setcap cap_") {
+		t.Errorf("%v: %s", err, out)
+	}
+	stage := t.TempDir()
+	out, err = script(t, "--destdir", stage)
+	if err != nil || !strings.Contains(out, "setcap cap_") || !strings.Contains(out, "useradd ") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if caps := must(t, "getcap", stage+prefix+"/bin/capsu"); caps != "" {
+		t.Errorf("staged program has capabilities: %s", caps)
+	}
+	if got := must(t, "cat", stage+"/etc/pam.d/capsu"); got != must(t, "cat", "../pam.d/capsu") {
+		t.Error("the staged service is another")
+	}
+	if after := must(t, "sh", "-c", "cat /etc/passwd; ls -l /etc/pam.d"); after != before {
+		t.Errorf("changed:\n%s\n%s", before, after)
+	}
+	if _, err := os.Stat(prefix + "/bin/capsu"); !os.IsNotExist(err) {
+		t.Error("a program was installed")
+	}
+}
+
+func TestInstallRefusesBadCallsInOneLine(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--no-such"}, "install.sh: --no-such: unknown option"},
+		{[]string{"--caps"}, "install.sh: --caps: a value is missing"},
+		{[]string{"--caps", "cap_chown;reboot"}, "install.sh: --caps cap_chown;reboot: "},
+		{[]string{"--destdir", "relative"}, "install.sh: --destdir relative: must begin with /"},
+	} {
+		out, err := script(t, c.args...)
+		if err == nil || !strings.HasPrefix(out, c.want) || strings.Count(out, "\n") != 1 {
+			t.Errorf("%q: %v, %q", c.args, err, out)
+		}
+	}
+	cmd := exec.Command("sh", "-c", "cp -r ../install.sh ../packaging ../go.mod ../pam.d /opt/elsewhere && sed -i 's/^go .*/go 99.1/' /opt/elsewhere/go.mod && /opt/elsewhere/install.sh")
+	must(t, "mkdir", "-p", "/opt/elsewhere")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.HasPrefix(string(out), "install.sh: Go 99.1 or newer is needed; ") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("without a Go that is new enough: %v, %q", err, out)
+	}
+}
+
+func TestCapabilitiesInTheHintAreThoseInstalled(t *testing.T) {
+	got := must(t, "getcap", program)
+	must(t, "install", "-D", "-m", "755", program, "/opt/hint/capsu")
+	_, rest, _ := strings.Cut(call{program: "/opt/hint/capsu", args: []string{"ghost"}}.run(t).stderr, "setcap ")
+	list, _, _ := strings.Cut(rest, "=p")
+	text := must(t, "cat", "../install.sh")
+	if list == "" || !strings.Contains(text, "\nown_caps="+list+"\n") {
+		t.Errorf("the program names %q, installed is %q", list, got)
+	}
+}

@@ -1,0 +1,151 @@
+//go:build privileged
+
+package tests
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A limit that modules set holds for the session, or the session is refused
+// in words that name it. It never crashes or hangs the monitor.
+func TestLimitsThatPamLimitsSets(t *testing.T) {
+	stack(t, strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1))
+	for _, limit := range []struct {
+		name, proc string // as in limits.conf, and in /proc/PID/limits
+		unit       uint64
+		values     []uint64
+	}{
+		{"nproc", "Max processes", 1, []uint64{0, 1, 16, 500}},
+		{"sigpending", "Max pending signals", 1, []uint64{0, 1, 63, 64, 500}},
+		{"nofile", "Max open files", 1, []uint64{0, 1, 15, 16, 64}},
+		{"as", "Max address space", 1024, []uint64{0, 1, 1000000, 4000000}},
+		{"data", "Max data size", 1024, []uint64{0, 1, 1000, 200000}},
+		{"fsize", "Max file size", 1024, []uint64{0, 1, 1000}},
+		{"stack", "Max stack size", 1024, []uint64{0, 1, 128, 8192}},
+		{"memlock", "Max locked memory", 1024, []uint64{0, 1}},
+	} {
+		for _, value := range limit.values {
+			t.Run(fmt.Sprint(limit.name, " ", value), func(t *testing.T) {
+				file(t, "/etc/security/limits.conf", fmt.Sprintf("ghost hard %s %d\n", limit.name, value), 0o644)
+				sessions := recorded(t)
+				r := capsu(t, "ghost", "-c", "while read -r line; do case $line in '"+limit.proc+"'*) echo $line;; esac; done </proc/self/limits")
+				want := fmt.Sprintf("%s %d %[2]d", limit.proc, value*limit.unit)
+				switch {
+				case strings.HasPrefix(r.stdout, want):
+				case r.stdout != "":
+					t.Errorf("the session has %q, want %q", r.stdout, want)
+				case limit.name == "stack" && (r.status == 137 || r.status == 139):
+					// the kernel ends the shell in exec: there is no room to start it
+				default:
+					if r.status == 0 || !strings.Contains(strings.ToLower(r.stderr), limit.name) {
+						t.Errorf("status %d, and the limit is not named: %q", r.status, r.stderr)
+					}
+				}
+				if strings.Contains(r.stderr, "authentication failure") || strings.Contains(r.stderr, "goroutine") || strings.Contains(r.stderr, "fatal error") {
+					t.Errorf("stderr %q", r.stderr)
+				}
+				if got := sessions(); strings.Contains(got, "open_session") && !strings.Contains(got, "close_session") {
+					// pam_exec needs a file and a process to record; the limit may leave none
+					if limit.name != "nproc" && limit.name != "nofile" && limit.name != "as" && limit.name != "data" && limit.name != "fsize" && limit.name != "stack" {
+						t.Errorf("records %q", got)
+					}
+				}
+			})
+		}
+	}
+}
+
+// The same from the caller's side, at start.
+func TestLimitsOfTheCaller(t *testing.T) {
+	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
+		hard := must(t, "prlimit", "--raw", "--noheadings", "--output", "HARD", "--"+limit)
+		most, err := strconv.ParseUint(strings.TrimSpace(hard), 10, 64)
+		if err != nil {
+			most = 1 << 62 // unlimited
+		}
+		for _, value := range []uint64{0, 1, 3, 64, 100000} {
+			if value > most {
+				continue // nobody without privilege has it
+			}
+			for _, kind := range []string{fmt.Sprintf("%d:%[1]d", value), fmt.Sprintf("%d:", value)} {
+				t.Run(limit+" "+kind, func(t *testing.T) {
+					r := call{wrapper: []string{"prlimit", "--" + limit + "=" + kind}, args: []string{"ghost", "-c", "echo in"}}.run(t)
+					switch {
+					case r.status == 0 && r.stdout == "in\n":
+					case r.status == 1 && strings.Contains(r.stderr, "RLIMIT_"+strings.ToUpper(limit)):
+					case strings.Contains(r.stderr, "capsu: ") && r.stdout == "" && strings.Contains(strings.ToUpper(r.stderr), "RLIMIT_"+strings.ToUpper(limit)):
+						// refused by the kernel at exec, with capsu's own words
+					case !strings.Contains(r.stderr, "capsu: ") && !strings.Contains(r.stderr, "Password") && r.status >= 126:
+						// the kernel or the loader could start not even sh, or not capsu
+					case limit == "stack" && r.status > 128 && r.stdout == "":
+						// the session's shell could not be started under the caller's limit, which is its
+					default:
+						t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
+					}
+					for _, crash := range []string{"goroutine", "fatal error", "SIGABRT", "SIGSEGV", "panic", "authentication failure"} {
+						if strings.Contains(r.stderr, crash) {
+							t.Errorf("stderr %q", r.stderr)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// All sessions are the guard's: many of one caller's must not make another's
+// fail in a way that looks like something else.
+func TestManySessionsAndACallerWithFewProcesses(t *testing.T) {
+	const many = 40
+	var all sync.WaitGroup
+	var running []started
+	for range many {
+		running = append(running, begin(t, call{args: []string{"ghost"}}, "exec sleep 600"))
+	}
+	for _, n := range []string{"16", "60", "100"} {
+		r := call{caller: "beta", wrapper: []string{"prlimit", "--nproc=" + n + ":" + n}, args: []string{"ghost", "-c", "echo in"}}.run(t)
+		if r.status != 1 || !strings.Contains(r.stderr, "too many processes for the hard limit (RLIMIT_NPROC)") || !strings.Contains(r.stderr, "hint: ") {
+			t.Errorf("nproc %s: status %d, %q, %q", n, r.status, r.stdout, r.stderr)
+		}
+	}
+	expectRun(t, call{caller: "beta", wrapper: []string{"prlimit", "--nproc=1000:1000"}, args: []string{"ghost", "-c", "echo in"}}.run(t), "in\n")
+	for _, s := range running {
+		all.Go(func() {
+			s.cmd.Process.Signal(os.Interrupt)
+			if got := s.wait(t); got != 130 {
+				t.Errorf("status %d", got)
+			}
+		})
+	}
+	all.Wait()
+	if left := processes(); len(left) != 0 {
+		t.Errorf("processes left: %v", left)
+	}
+}
+
+// The target may fill its own queue of signals: it is not the monitor's.
+func TestTargetWithAFullSignalQueue(t *testing.T) {
+	compile(t, "/opt/fill", "programs/fill.c")
+	cmd := call{caller: "ghost", program: "/opt/fill"}.command(t.Context())
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	s := begin(t, call{args: []string{"ghost"}}, "exec sleep 600")
+	s.cmd.Process.Signal(os.Interrupt)
+	if got := s.wait(t); got != 130 {
+		t.Errorf("status %d, %s", got, s.errs)
+	}
+}

@@ -1,0 +1,100 @@
+//go:build privileged
+
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// find looks for text in a process's memory, as root.
+func find(t *testing.T, pid, text string) (where []string) {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/" + pid + "/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := os.Open("/proc/" + pid + "/mem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	read := 0
+	for line := range strings.Lines(string(maps)) {
+		var from, to uint64
+		var mode string
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil {
+			t.Fatal(err)
+		}
+		if mode[0] != 'r' || from > 1<<62 {
+			continue
+		}
+		buf := make([]byte, min(to-from, 128<<20))
+		n, err := mem.ReadAt(buf, int64(from))
+		if n == 0 && err != nil && err != io.EOF {
+			continue // vvar and the like cannot be read
+		}
+		read += n
+		if bytes.Contains(buf[:n], []byte(text)) {
+			where = append(where, strings.TrimSpace(line))
+		}
+	}
+	if read < 1<<20 {
+		t.Fatalf("read %d bytes of process %s only", read, pid)
+	}
+	return where
+}
+
+func TestThePasswordIsNowhereAfterAuthentication(t *testing.T) {
+	const secret = "XyzzySecretPlugh17"
+	account(t, "keeper", "-s", "/bin/sh")
+	setPassword(t, "keeper", secret)
+	stack(t, "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n")
+	t.Run("by standard input", func(t *testing.T) {
+		c := call{args: []string{"keeper"}, stdin: secret + "\n"}
+		s := beginWith(t, c, "read -r line; exec sleep 600")
+		check(t, s, secret)
+	})
+	t.Run("on a terminal", func(t *testing.T) {
+		x := onTerminal(t, "alpha", program+" keeper -c 'echo pid $$; exec sleep 600'")
+		x.expect("Password: ")
+		x.typed(secret + "\n")
+		x.expect("pid ")
+		x.expect("\n")
+		monitor := strings.Fields(must(t, "sh", "-c", "ps -C capsu -o ruser=,ppid=,pid= | grep ^capsu"))
+		for _, pid := range monitor[1:] {
+			if where := find(t, pid, secret); where != nil {
+				t.Errorf("in process %s: %q", pid, where)
+			}
+		}
+		x.typed("\x03")
+		x.end()
+	})
+	t.Run("the search finds what is there", func(t *testing.T) {
+		if where := find(t, fmt.Sprint(os.Getpid()), secret); where == nil {
+			t.Error("not even in this process")
+		}
+	})
+}
+
+func check(t *testing.T, s started, secret string) {
+	t.Helper()
+	front := fmt.Sprint(s.cmd.Process.Pid)
+	monitor := strings.TrimSpace(must(t, "ps", "-o", "pid=", "--ppid", front))
+	for _, pid := range []string{front, monitor, fmt.Sprint(s.pid)} {
+		if where := find(t, pid, secret); where != nil {
+			t.Errorf("in process %s: %q", pid, where)
+		}
+		for _, name := range []string{"environ", "cmdline"} {
+			if text, err := os.ReadFile("/proc/" + pid + "/" + name); err != nil || bytes.Contains(text, []byte(secret)) {
+				t.Errorf("in %s of %s (%v)", name, pid, err)
+			}
+		}
+	}
+	s.cmd.Process.Signal(os.Interrupt)
+	s.wait(t)
+}
