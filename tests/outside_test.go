@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -165,27 +164,44 @@ func jobs(t *testing.T) *terminal {
 const sleeper = program + ` ghost -c 'echo "it runs"; exec sleep 600' <<<'` + password + `'`
 
 func TestTheFrontObeysItsOwner(t *testing.T) {
+	const status = "; echo status $?\n"
 	for name, c := range map[string]struct {
-		line  string // the shell's, with the session in it
-		then  []string
-		shown string // by the shell at the end
+		background bool
+		then       func(x *terminal)
+		shown      string // by the shell at the end
 	}{
-		"kill %1":            {sleeper + " &", []string{"kill %1; wait %1; echo status $?\n"}, "status 143"},
-		"kill -9":            {sleeper + " &", []string{"kill -9 $!; wait %1; echo status $?\n"}, "status 137"},
-		"kill -HUP":          {sleeper + " &", []string{"kill -HUP $!; wait %1; echo status $?\n"}, "status 129"},
-		"SIGSTOP and fg":     {sleeper + " &", []string{"kill -STOP $!; sleep 0.3; jobs\n", "fg\n", "\x03"}, "Stopped"},
-		"Ctrl-C":             {sleeper, []string{"\x03", "echo status $?\n"}, "status 130"},
-		"kill while stopped": {sleeper + " &", []string{"kill -STOP $!; sleep 0.3; kill %1; kill -CONT $!; sleep 0.5; wait $!; echo status $?\n"}, "status 143"},
+		"kill %1":   {true, func(x *terminal) { x.typed("kill %1; wait %1" + status) }, "status 143"},
+		"kill -9":   {true, func(x *terminal) { x.typed("kill -9 $!; wait %1" + status) }, "status 137"},
+		"kill -HUP": {true, func(x *terminal) { x.typed("kill -HUP $!; wait %1" + status) }, "status 129"},
+		"SIGSTOP and fg": {true, func(x *terminal) {
+			x.typed("kill -STOP $!; sleep 0.3; jobs\n")
+			x.expect("Stopped")
+			x.typed("fg\n")
+			inForeground(t, "capsu")
+			x.typed("\x03")
+			x.expect("^C")
+			x.typed("echo status $?\n")
+		}, "status 130"},
+		"Ctrl-C": {false, func(x *terminal) {
+			x.typed("\x03")
+			x.typed("echo status $?\n")
+		}, "status 130"},
+		"kill while stopped": {true, func(x *terminal) {
+			x.typed("kill -STOP $!; sleep 0.3; jobs\n")
+			x.expect("Stopped")
+			x.typed("kill %1; kill -CONT $!; wait $!" + status)
+		}, "status 143"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sessions := recorded(t)
 			x := jobs(t)
-			x.typed(c.line + "\n")
-			x.expect("it runs\n")
-			for _, keys := range c.then {
-				x.typed(keys)
-				time.Sleep(700 * time.Millisecond)
+			line := sleeper
+			if c.background {
+				line += " &"
 			}
+			x.typed(line + "\n")
+			x.expect("it runs\n")
+			c.then(x)
 			x.expect(c.shown)
 			expectClosed(t, sessions)
 			x.typed("exit\n")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,6 +88,24 @@ func (x *terminal) typed(keys string) {
 	}
 }
 
+// inForeground waits until a program of this name runs in the foreground of
+// its terminal: a key that sends a signal then reaches it and nothing else.
+func inForeground(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, name+" in the foreground", func() bool {
+		stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+		for _, stat := range stats {
+			text, _ := os.ReadFile(stat) // proc(5): pid (comm) state ppid pgrp session tty_nr tpgid
+			_, rest, found := strings.Cut(string(text), "("+name+") ")
+			f := strings.Fields(rest)
+			if found && len(f) > 5 && f[0] != "T" && f[0] != "Z" && f[2] == f[5] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // end waits for the command, and returns its status.
 func (x *terminal) end() int {
 	x.t.Helper()
@@ -152,8 +171,9 @@ func TestWaysOutOfThePromptLeaveTheTerminalWhole(t *testing.T) {
 }
 
 func TestTermAtThePromptLeavesTheTerminalWhole(t *testing.T) {
-	x := onTerminal(t, "alpha", `stty -g; (sleep 0.5; pkill -TERM -x -o capsu) & `+program+` ghost; echo "status $?"; stty -g`)
+	x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; stty -g`)
 	x.expect("Password: ")
+	must(t, "pkill", "-TERM", "-x", "-o", "capsu")
 	x.end()
 	x.expect("capsu: prompt: interrupted by SIGTERM")
 	x.expect("status 1\n")
@@ -161,8 +181,9 @@ func TestTermAtThePromptLeavesTheTerminalWhole(t *testing.T) {
 }
 
 func TestKillOfTheFrontAtThePromptLeavesTheTerminalWhole(t *testing.T) {
-	x := onTerminal(t, "alpha", `stty -g; (sleep 0.5; pkill -KILL -x -o capsu) & `+program+` ghost; echo "status $?"; while [ $(pgrep -c -x capsu) != 0 ]; do sleep 0.1; done; stty -g`)
+	x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; while [ $(pgrep -c -x capsu) != 0 ]; do sleep 0.1; done; stty -g`)
 	x.expect("Password: ")
+	must(t, "pkill", "-KILL", "-x", "-o", "capsu")
 	x.end()
 	x.expect("status 137\n")
 	x.expectModes()
@@ -187,6 +208,7 @@ func TestInteractiveShellOnTheTerminal(t *testing.T) {
 	x.expect("beta@")
 	x.typed("set -o | grep monitor; id -un; sleep 100\n")
 	x.expect("monitor        \ton\nbeta\n") // job control works
+	inForeground(t, "sleep")
 	x.typed("\x03")
 	x.typed("echo interrupted $?\n")
 	x.expect("interrupted 130\n")
