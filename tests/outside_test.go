@@ -189,7 +189,9 @@ func TestTheFrontObeysItsOwner(t *testing.T) {
 		"kill while stopped": {true, func(x *terminal) {
 			x.typed("kill -STOP $!; sleep 0.3; jobs\n")
 			x.expect("Stopped")
-			x.typed("kill %1; kill -CONT $!; wait $!" + status)
+			x.typed("kill %1; kill -CONT $!\n")
+			eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+			x.typed("wait $!" + status) // of a job that bash takes for stopped it would not return
 		}, "status 143"},
 	} {
 		t.Run(name, func(t *testing.T) {

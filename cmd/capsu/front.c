@@ -23,14 +23,26 @@
 static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
 
-static void pass_on(int signals, int sock)
+/* One signal at a time: who sends them without end must not keep the front
+ * from anything else. Like signals they merge while they wait to be sent. */
+static unsigned take(int signals, unsigned waiting)
 {
 	struct signalfd_siginfo info;
 
-	while (read(signals, &info, sizeof info) == sizeof info)
+	if (read(signals, &info, sizeof info) == sizeof info)
 		for (int i = 0; i < PASSED_ON; i++)
 			if ((int)info.ssi_signo == passed_on[i])
-				send(sock, &FRONT_EVENTS[i], 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+				waiting |= 1U << i;
+	return waiting;
+}
+
+/* What the socket has no room for stays: a SIGTERM must not be lost. */
+static unsigned pass_on(int sock, unsigned waiting)
+{
+	for (int i = 0; i < PASSED_ON; i++)
+		if (waiting & 1U << i && (send(sock, &FRONT_EVENTS[i], 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 || errno != EAGAIN))
+			waiting &= ~(1U << i);
+	return waiting;
 }
 
 /* End as the monitor said: by a signal if it named one, else with its status. */
@@ -72,12 +84,16 @@ void front_run(int sock, pid_t monitor)
 	struct pollfd fds[] = {
 		{signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0},
 		{(int)syscall(SYS_pidfd_open, monitor, 0), POLLIN, 0},
+		{-1, POLLOUT, 0}, /* the socket, while something waits */
 	};
+	unsigned waiting = 0;
 	if (fds[0].fd < 0 || fds[1].fd < 0)
 		shutdown(sock, SHUT_WR); /* cannot wait: a hangup to the monitor */
 	else
-		while (!fds[1].revents && (poll(fds, 2, -1) >= 0 || errno == EINTR))
-			pass_on(fds[0].fd, sock);
+		while (!fds[1].revents && (poll(fds, 3, -1) >= 0 || errno == EINTR)) {
+			waiting = pass_on(sock, take(fds[0].fd, waiting));
+			fds[2].fd = waiting ? sock : -1;
+		}
 
 	while ((gone = waitpid(monitor, &status, 0)) < 0 && errno == EINTR)
 		;
