@@ -36,6 +36,15 @@ func ParseIAB(text string) (*cap.IAB, error) {
 	return iab, nil
 }
 
+// ParseList reads capabilities without prefixes, names or numbers with commas
+// between them, as an Inheritable set.
+func ParseList(text string) (*cap.IAB, error) {
+	if i := strings.IndexAny(text, "!^%"); i >= 0 {
+		return nil, fmt.Errorf("prefix %q in a list of capabilities", text[i])
+	}
+	return ParseIAB(text)
+}
+
 // raise sets what the prefixes say: none is Inheritable, ! alone blocks
 // Bounding only.
 func raise(iab *cap.IAB, prefixes string, value cap.Value) error {

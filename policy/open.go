@@ -12,10 +12,24 @@ import (
 
 var errMissing = errors.New("no such file")
 
+// Check tells why a file must not be relied on as a policy, if it must not:
+// what Decide would say of it without reading it.
+func Check(path string) error {
+	f, err := open(path, false)
+	if errors.Is(err, errMissing) && path == DefaultFile {
+		return nil
+	}
+	if err != nil {
+		return &Error{File: path, Err: err}
+	}
+	return f.Close()
+}
+
 // open opens a policy file and checks, on that descriptor, that nobody but
 // root could have written it (spec 5.2). The directory it stands in, also the
-// one behind a symbolic link, is held to the same.
-func open(path string) (*os.File, error) {
+// one behind a symbolic link, is held to the same. Of a draft it asks only
+// that it is a file.
+func open(path string, draft bool) (*os.File, error) {
 	// Non-blocking, or a FIFO would wait for its writer.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err == unix.ENOENT {
@@ -24,7 +38,7 @@ func open(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be opened: %w", err)
 	}
-	err = check(fd, path)
+	err = check(fd, path, draft)
 	if err == nil {
 		err = unix.SetNonblock(fd, false)
 	}
@@ -48,9 +62,11 @@ func missing(path string) error {
 	return errMissing
 }
 
-func check(fd int, path string) error {
-	if err := checkLinks(path); err != nil {
-		return err
+func check(fd int, path string, draft bool) error {
+	if !draft {
+		if err := checkLinks(path); err != nil {
+			return err
+		}
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -61,6 +77,9 @@ func check(fd int, path string) error {
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return errors.New("not a regular file")
+	}
+	if draft {
+		return nil
 	}
 	return rootsOwn(fd, &st)
 }

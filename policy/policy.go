@@ -11,11 +11,10 @@
 package policy
 
 import (
-	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -33,6 +32,16 @@ const (
 	None   Action = "none"   // empty Inheritable and Ambient, leave Bounding
 )
 
+// Parameters are what a site sets beside the rules.
+type Parameters struct {
+	File    string // pam_cap.so's config=; empty: DefaultFile
+	Default string // pam_cap.so's default=: the word before the names, for targets without a rule; empty: none
+	Require bool   // a target without rule and default is refused
+	// Draft does not ask who else may write the file: for one's own draft,
+	// which nobody is granted anything by.
+	Draft bool
+}
+
 // Subject is who asks for whom. Group membership is asked for by name, once
 // for each group that a rule above the deciding one names.
 type Subject struct {
@@ -42,12 +51,13 @@ type Subject struct {
 	Member func(group string) (bool, error)
 }
 
-// Decision is what the policy says of a Subject, and why.
+// Decision is what the policy says of a Subject, and why. Beside an error it
+// says which rule is at fault, and has no Action.
 type Decision struct {
 	File   string
 	Line   int    // of the deciding rule; 0 if none
-	Rule   string // the line's text, trimmed
-	Match  string // the word that matched: a user, @group or *
+	Rule   string // the line's text, trimmed; of the default: its word
+	Match  string // the word that matched: a user, @group or *; or "default"
 	Action Action
 	IAB    *cap.IAB // with Set: the tuple; its Bound vector is what is blocked
 }
@@ -68,125 +78,97 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Decide returns what the first rule that names the target says.
-// A missing file at the default place means no rules (spec 5.2).
-func Decide(path string, s Subject) (Decision, error) {
-	f, err := open(path)
-	if errors.Is(err, errMissing) && path == DefaultFile {
-		return Decision{File: path, Action: Ignore}, nil
+// ErrNoRule is what Require makes of a target without rule and default.
+var ErrNoRule = errors.New("no rule names the target, and CapabilityRequire is on")
+
+// Decide returns what the first rule that names the target says, else the
+// default. A missing file at the default place means no rules (spec 5.2).
+func Decide(p Parameters, s Subject) (Decision, error) {
+	path := cmp.Or(p.File, DefaultFile)
+	d := Decision{File: path, Action: Ignore}
+	f, err := open(path, p.Draft)
+	switch {
+	case errors.Is(err, errMissing) && path == DefaultFile:
+	case err != nil:
+		return Decision{File: path}, &Error{File: path, Err: err}
+	default:
+		defer f.Close()
+		if d, err = decide(f, path, s); err != nil {
+			return d, err
+		}
 	}
-	if err != nil {
-		return Decision{}, &Error{File: path, Err: err}
+	switch {
+	case d.Line != 0:
+	case p.Default != "":
+		d.Rule, d.Match = p.Default, "default"
+		if d.Action, d.IAB, err = parseRule(p.Default); err != nil {
+			return d, fmt.Errorf("default %s: %w", p.Default, err)
+		}
+	case p.Require:
+		d.Action = ""
+		return d, &Error{File: path, Err: fmt.Errorf("%s: %w", s.Target, ErrNoRule)}
 	}
-	defer f.Close()
-	return decide(f, path, s)
+	return d, nil
 }
 
 // decide looks for the first matching line. Lines up to it must be text: a
 // control character or a byte-order mark there may hide a rule from a reader.
 func decide(r io.Reader, path string, s Subject) (Decision, error) {
 	d := Decision{File: path, Action: Ignore}
-	lines := bufio.NewReaderSize(r, 64<<10)
+	lines := newLines(r)
 	groups := map[string]bool{}
-	for n := 1; ; n++ {
-		line, err := readLine(lines)
+	for {
+		line, err := lines.next()
 		if err == io.EOF {
 			return d, nil
 		}
-		fail := func(err error) (Decision, error) {
-			return Decision{}, &Error{File: path, Line: n, Err: err}
+		var match string
+		if err == nil {
+			match, err = find(line, s, groups)
 		}
-		if err != nil {
-			return fail(err)
-		}
-		if err := checkText(line, n); err != nil {
-			return fail(err)
-		}
-		word, who := cut(line)
-		if word == "" || word[0] == '#' {
+		if err == nil && match == "" {
 			continue
 		}
-		match, err := find(who, s, groups)
+		if match != "" {
+			d.Line, d.Rule, d.Match = lines.number, trim(line), match
+			word, _ := cut(line)
+			d.Action, d.IAB, err = parseRule(string(word))
+		}
 		if err != nil {
-			return fail(err)
-		}
-		if match == "" {
-			continue
-		}
-		d.Line, d.Rule, d.Match = n, strings.Trim(line, delimiters), match
-		if d.Action, d.IAB, err = parseRule(word); err != nil {
-			return fail(err)
+			d.Action = ""
+			return d, &Error{File: path, Line: lines.number, Err: err}
 		}
 		return d, nil
 	}
 }
 
-// readLine returns the next line without its newline, of whatever length: one
-// line is one rule.
-func readLine(r *bufio.Reader) (string, error) {
-	var long []byte
-	for {
-		part, err := r.ReadSlice('\n')
-		switch {
-		case err == bufio.ErrBufferFull:
-			long = append(long, part...)
-			continue
-		case err == io.EOF && len(long)+len(part) > 0, err == nil:
-			if long != nil {
-				part = append(long, part...)
-			}
-			return strings.TrimSuffix(string(part), "\n"), nil
-		}
-		return "", err
-	}
-}
-
-const delimiters = " \t"
-
-// cut splits off the first word. It returns the rest from the delimiter on.
-func cut(s string) (word, rest string) {
-	s = strings.TrimLeft(s, delimiters)
-	if i := strings.IndexAny(s, delimiters); i >= 0 {
-		return s[:i], s[i:]
-	}
-	return s, ""
-}
-
-// find returns the first word of who that names the target: a user name,
+// find returns the first word of a rule that names the target: a user name,
 // @group, or * alone. Anything that does not start with @ is a user name.
-func find(who string, s Subject, groups map[string]bool) (string, error) {
-	for word, rest := cut(who); word != ""; word, rest = cut(rest) {
+func find(line []byte, s Subject, groups map[string]bool) (string, error) {
+	word, rest := cut(line)
+	if len(word) == 0 || word[0] == '#' {
+		return "", nil
+	}
+	for word, rest = cut(rest); len(word) != 0; word, rest = cut(rest) {
 		if word[0] != '@' {
-			if word == "*" || word == s.Target {
-				return word, nil
+			if len(word) == 1 && word[0] == '*' || string(word) == s.Target {
+				return string(word), nil
 			}
 			continue
 		}
-		member, known := groups[word]
+		member, known := groups[string(word)]
 		if !known {
 			var err error
-			if member, err = s.Member(word[1:]); err != nil {
+			if member, err = s.Member(string(word[1:])); err != nil {
 				return "", err
 			}
-			groups[word] = member
+			groups[string(word)] = member
 		}
 		if member {
-			return word, nil
+			return string(word), nil
 		}
 	}
 	return "", nil
-}
-
-func checkText(line string, n int) error {
-	if n == 1 && strings.HasPrefix(line, "\ufeff") {
-		return errors.New("byte-order mark")
-	}
-	for i := 0; i < len(line); i++ {
-		if c := line[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return fmt.Errorf("control character 0x%02x", c)
-		}
-	}
-	return nil
 }
 
 func parseRule(word string) (Action, *cap.IAB, error) {
@@ -197,5 +179,8 @@ func parseRule(word string) (Action, *cap.IAB, error) {
 		return None, nil, nil
 	}
 	iab, err := ParseIAB(word)
-	return Set, iab, err
+	if err != nil {
+		return "", nil, err
+	}
+	return Set, iab, nil
 }

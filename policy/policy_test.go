@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -160,10 +161,10 @@ func TestALineOfAnyLengthIsOneRule(t *testing.T) {
 
 func TestMissingFileIsNoRulesAtTheDefaultPlaceOnly(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	if _, err := Decide(missing, who("ghost")); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := Decide(Parameters{File: missing}, who("ghost")); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("got %v", err)
 	}
-	d, err := Decide("/dev/null", who("ghost"))
+	d, err := Decide(Parameters{File: "/dev/null"}, who("ghost"))
 	if err != nil || d.Action != Ignore {
 		t.Errorf("/dev/null: %+v, %v", d, err)
 	}
@@ -178,10 +179,10 @@ func TestFileThatOthersMayWriteIsRefused(t *testing.T) {
 	if err := os.Chmod(path, 0o602); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Decide(path, who("ghost")); err == nil {
+	if _, err := Decide(Parameters{File: path}, who("ghost")); err == nil {
 		t.Error("accepted")
 	}
-	if _, err := Decide(filepath.Dir(path), who("ghost")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Decide(Parameters{File: filepath.Dir(path)}, who("ghost")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a directory: %v", err)
 	}
 }
@@ -233,4 +234,81 @@ func FuzzDecide(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDefaultAndRequireDecideWhereNoRuleDoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules")
+	if err := os.WriteFile(path, []byte("cap_kill beta\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		p      Parameters
+		target string
+		action Action
+		match  string
+		fault  string
+	}{
+		{Parameters{Default: "^cap_kill"}, "ghost", Set, "default", ""},
+		{Parameters{Default: "^cap_kill"}, "beta", Set, "beta", ""},
+		{Parameters{Default: "all", Require: true}, "ghost", All, "default", ""},
+		{Parameters{Default: "none"}, "ghost", None, "default", ""},
+		{Parameters{Default: "cap_nonsense"}, "ghost", "", "default", `default cap_nonsense: unknown capability "cap_nonsense"`},
+		{Parameters{Default: "cap_nonsense"}, "beta", Set, "beta", ""},
+		{Parameters{Require: true}, "ghost", "", "", path + ": ghost: no rule names the target, and CapabilityRequire is on"},
+		{Parameters{Require: true}, "beta", Set, "beta", ""},
+		{Parameters{}, "ghost", Ignore, "", ""},
+	} {
+		c.p.File, c.p.Draft = path, true
+		d, err := Decide(c.p, who(c.target))
+		fault := ""
+		if err != nil {
+			fault = err.Error()
+		}
+		if d.Action != c.action || d.Match != c.match || fault != c.fault || (d.IAB != nil) != (c.action == Set) {
+			t.Errorf("%+v, %s: %+v, %q", c.p, c.target, d, fault)
+		}
+	}
+}
+
+func TestListOfCapabilitiesHasNoPrefixes(t *testing.T) {
+	iab, err := ParseList("CAP_kill,3")
+	if err != nil || iab.String() != "cap_fowner,cap_kill" {
+		t.Errorf("%v, %v", iab, err)
+	}
+	for _, text := range []string{"^cap_kill", "cap_kill,!cap_chown", "%3", "kill"} {
+		if _, err := ParseList(text); err == nil {
+			t.Errorf("%q: accepted", text)
+		}
+	}
+}
+
+func TestRulesShowsEveryLineThatIsNoComment(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules")
+	if err := os.WriteFile(path, []byte("# c\n\n  cap_kill a @b  # c\nnone\n# \x01\ncap_x a\nall *"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for r, err := range Rules(Parameters{File: path}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(r.Line, " ", r.Word, " ", r.Who, " ", r.Fault != nil))
+	}
+	want := []string{"3 cap_kill [a @b # c] false", "4 none [] false", "5 # [\x01] true", "6 cap_x [a] true", "7 all [*] false"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func BenchmarkLastOf100000Rules(b *testing.B) {
+	var text strings.Builder
+	for n := range 100000 {
+		fmt.Fprintf(&text, "cap_kill user%d\n", n)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if d, err := decide(strings.NewReader(text.String()), "f", who("user99999")); err != nil || d.Line != 100000 {
+			b.Fatal(d, err)
+		}
+	}
 }

@@ -40,7 +40,7 @@ func newTarget(tx *pamconv.Transaction, caller *account.User, s *start, m *launc
 	if t.groups, err = t.user.Groups(); err != nil {
 		return nil, err
 	}
-	t.decision, err = policy.Decide(policy.DefaultFile, policy.Subject{
+	t.decision, err = policy.Decide(policy.Parameters{}, policy.Subject{
 		Caller: caller.Name, Target: t.user.Name,
 		Member: func(group string) (bool, error) { return account.Member(t.groups, group) },
 	})
