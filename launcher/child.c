@@ -33,7 +33,7 @@ const char *child_step_name(int step)
 	return step >= 0 && step < (int)(sizeof names / sizeof *names) ? names[step] : "unknown step";
 }
 
-static void tell(const struct child_spec *s, int step, int err, uint64_t want, uint64_t got)
+void child_tell(const struct child_spec *s, int step, int err, uint64_t want, uint64_t got)
 {
 	struct child_report r = {step, err, want, got};
 
@@ -41,16 +41,16 @@ static void tell(const struct child_spec *s, int step, int err, uint64_t want, u
 		;
 }
 
-static void __attribute__((noreturn)) fail(const struct child_spec *s, int step)
+void child_fail(const struct child_spec *s, int step)
 {
-	tell(s, step, errno, 0, 0);
+	child_tell(s, step, errno, 0, 0);
 	_exit(1);
 }
 
-static void same(const struct child_spec *s, int step, uint64_t want, uint64_t got)
+void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t got)
 {
 	if (want != got) {
-		tell(s, step, 0, want, got);
+		child_tell(s, step, 0, want, got);
 		_exit(1);
 	}
 }
@@ -73,7 +73,7 @@ static void default_signals(const struct child_spec *s)
 			continue; /* not to be set; the last two the C library keeps */
 		sa.sa_handler = s->ignored & BIT(sig - 1) ? SIG_IGN : SIG_DFL;
 		if (sigaction(sig, &sa, NULL) < 0)
-			fail(s, CHILD_SIGNALS);
+			child_fail(s, CHILD_SIGNALS);
 	}
 }
 
@@ -86,20 +86,20 @@ static void unblock_signals(const struct child_spec *s)
 		if (s->mask & BIT(sig - 1))
 			sigaddset(&set, sig);
 	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
-		fail(s, CHILD_SIGNALS);
+		child_fail(s, CHILD_SIGNALS);
 }
 
 /* Raw calls: in this copy of one thread glibc's would signal threads that are gone. */
 static void become_target(const struct child_spec *s)
 {
 	if (syscall(SYS_setgroups, s->ngroups, s->groups) < 0)
-		fail(s, CHILD_SETGROUPS);
+		child_fail(s, CHILD_SETGROUPS);
 	if (syscall(SYS_setresgid, s->gid, s->gid, s->gid) < 0)
-		fail(s, CHILD_SETGID);
+		child_fail(s, CHILD_SETGID);
 	if (syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0)
-		fail(s, CHILD_SETUID);
+		child_fail(s, CHILD_SETUID);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) /* with fs.suid_dumpable=1 it is again */
-		fail(s, CHILD_SETUID);
+		child_fail(s, CHILD_SETUID);
 }
 
 /* pam_end in the child, with the target's ids and the permitted set still
@@ -109,56 +109,21 @@ static void end_pam(const struct child_spec *s, struct sets *now)
 	struct pam_conv conv = {refuse, NULL};
 
 	if (pam_set_item(s->pam, PAM_CONV, &conv) != PAM_SUCCESS)
-		fail(s, CHILD_CONVERSATION);
+		child_fail(s, CHILD_CONVERSATION);
 	now->e = now->p & ~s->withheld; /* modules clean up in pam_end */
 	now->i = 0;
 	if (sets_apply(*now) < 0) /* setpcap is effective from here on */
-		fail(s, CHILD_RAISE);
+		child_fail(s, CHILD_RAISE);
 	now->i = s->modules_i;
 	if (sets_apply(*now) < 0 || sets_raise_ambient(s->modules_a) < 0)
-		fail(s, CHILD_RAISE);
+		child_fail(s, CHILD_RAISE);
 	/* from here on a change of uid takes no capability, also when root calls */
 	if (prctl(PR_SET_SECUREBITS, s->securebits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
-		fail(s, CHILD_SECUREBITS);
+		child_fail(s, CHILD_SECUREBITS);
 	become_target(s);
 	int status = pam_end(s->pam, PAM_SUCCESS | PAM_DATA_SILENT);
 	if (status != PAM_SUCCESS)
-		same(s, CHILD_PAM_END, PAM_SUCCESS, (uint64_t)status);
-}
-
-/* The tuple, in the one order that works: all of it needs setpcap; Ambient
- * needs Inheritable, and Inheritable what the bounding set still has. */
-static void apply_tuple(const struct child_spec *s, struct sets *tuple, uint64_t *amb, uint64_t *bnd)
-{
-	struct sets c;
-
-	if (sets_read(&c) < 0)
-		fail(s, CHILD_RAISE);
-	c.e = c.p;
-	if (sets_apply(c) < 0)
-		fail(s, CHILD_RAISE);
-	tuple->i = s->decided ? s->inheritable : c.i | s->passed;
-	*amb = s->decided ? s->ambient : sets_ambient();
-	if (prctl(PR_SET_SECUREBITS, s->securebits, 0, 0, 0) < 0)
-		fail(s, CHILD_SECUREBITS);
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		fail(s, CHILD_AMBIENT);
-	c.i = tuple->i;
-	if (sets_apply(c) < 0)
-		fail(s, CHILD_INHERITABLE);
-	if (sets_raise_ambient(*amb) < 0)
-		fail(s, CHILD_AMBIENT);
-	*bnd = sets_bounding();
-	for (int n = 0; n <= LAST; n++)
-		if (*bnd & s->blocked & BIT(n) && prctl(PR_CAPBSET_DROP, n, 0, 0, 0) < 0)
-			fail(s, CHILD_BOUNDING);
-	*bnd &= ~s->blocked;
-	/* From here on nothing is effective: the home and the shell are entered
-	 * with the target's own rights. */
-	tuple->e = 0;
-	tuple->p = *amb;
-	if (sets_apply(*tuple) < 0)
-		fail(s, CHILD_PERMITTED);
+		child_same(s, CHILD_PAM_END, PAM_SUCCESS, (uint64_t)status);
 }
 
 static void try_to_regain(const struct child_spec *s)
@@ -166,11 +131,11 @@ static void try_to_regain(const struct child_spec *s)
 	for (int i = 0; i < 2; i++)
 		if (s->regain[i] != s->uid && (syscall(SYS_setresuid, -1, s->regain[i], -1) == 0 ||
 		                               syscall(SYS_setresuid, s->regain[i], -1, -1) == 0))
-			same(s, CHILD_REGAIN, s->uid, s->regain[i]);
+			child_same(s, CHILD_REGAIN, s->uid, s->regain[i]);
 	if (s->regain_gid != s->gid && syscall(SYS_setresgid, -1, s->regain_gid, -1) == 0)
-		same(s, CHILD_REGAIN, s->gid, s->regain_gid);
+		child_same(s, CHILD_REGAIN, s->gid, s->regain_gid);
 	if (syscall(SYS_setgroups, 0, NULL) == 0)
-		same(s, CHILD_REGAIN, s->ngroups, 0);
+		child_same(s, CHILD_REGAIN, s->ngroups, 0);
 }
 
 static void verify(const struct child_spec *s, struct sets tuple, uint64_t amb, uint64_t bnd)
@@ -181,21 +146,23 @@ static void verify(const struct child_spec *s, struct sets tuple, uint64_t amb, 
 	struct sets c;
 
 	if (getresuid(&u[0], &u[1], &u[2]) < 0 || getresgid(&g[0], &g[1], &g[2]) < 0)
-		fail(s, CHILD_VERIFY_UID);
+		child_fail(s, CHILD_VERIFY_UID);
 	for (int i = 0; i < 3; i++)
-		same(s, CHILD_VERIFY_UID, s->uid, u[i]), same(s, CHILD_VERIFY_GID, s->gid, g[i]);
+		child_same(s, CHILD_VERIFY_UID, s->uid, u[i]), child_same(s, CHILD_VERIFY_GID, s->gid, g[i]);
 	int n = getgroups(65536, groups); /* -1 agrees with no number of groups */
-	same(s, CHILD_VERIFY_GROUPS, s->ngroups, (uint64_t)n);
+	child_same(s, CHILD_VERIFY_GROUPS, s->ngroups, (uint64_t)n);
 	for (int i = 0; i < n; i++)
-		same(s, CHILD_VERIFY_GROUPS, s->groups[i], groups[i]);
+		child_same(s, CHILD_VERIFY_GROUPS, s->groups[i], groups[i]);
 	if (sets_read(&c) < 0)
-		fail(s, CHILD_VERIFY_SETS);
-	same(s, CHILD_VERIFY_SETS, 0, c.e);
-	same(s, CHILD_VERIFY_SETS, tuple.p, c.p);
-	same(s, CHILD_VERIFY_SETS, tuple.i, c.i);
-	same(s, CHILD_VERIFY_SETS, amb, sets_ambient());
-	same(s, CHILD_VERIFY_BOUNDING, bnd, sets_bounding());
-	same(s, CHILD_VERIFY_SECUREBITS, (uint64_t)s->securebits, (uint64_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
+		child_fail(s, CHILD_VERIFY_SETS);
+	child_same(s, CHILD_VERIFY_SETS, 0, c.e);
+	child_same(s, CHILD_VERIFY_SETS, tuple.p, c.p);
+	child_same(s, CHILD_VERIFY_SETS, tuple.i, c.i);
+	child_same(s, CHILD_VERIFY_SETS, amb, sets_ambient());
+	child_same(s, CHILD_VERIFY_BOUNDING, bnd, sets_bounding());
+	child_same(s, CHILD_VERIFY_SECUREBITS, (uint64_t)s->securebits, (uint64_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
+	if (s->no_new_privs) /* without it, a module may still have set it */
+		child_same(s, CHILD_NO_NEW_PRIVS, 1, (uint64_t)prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 }
 
 static void __attribute__((noreturn)) run(const struct child_spec *s)
@@ -205,31 +172,33 @@ static void __attribute__((noreturn)) run(const struct child_spec *s)
 
 	default_signals(s);
 	if (sets_read(&c) < 0)
-		fail(s, CHILD_RAISE);
+		child_fail(s, CHILD_RAISE);
 	end_pam(s, &c);
 	if (s->new_session && setsid() < 0)
-		fail(s, CHILD_SETSID);
+		child_fail(s, CHILD_SETSID);
 	/* 0-2 and the report are the session's; what modules left open is not */
 	if (s->report < 3 || (s->report > 3 && syscall(SYS_close_range, 3, s->report - 1, 0) < 0) ||
 	    syscall(SYS_close_range, s->report + 1, ~0U, 0) < 0)
-		fail(s, CHILD_DESCRIPTORS);
-	apply_tuple(s, &tuple, &amb, &bnd);
+		child_fail(s, CHILD_DESCRIPTORS);
+	child_apply_tuple(s, &tuple, &amb, &bnd);
 	try_to_regain(s);
 	if (s->home && chdir(s->home) < 0) {
-		tell(s, CHILD_HOME, errno, 0, 0); /* a warning: the session starts in / */
+		child_tell(s, CHILD_HOME, errno, 0, 0); /* a warning: the session starts in / */
 		if (chdir("/") < 0)
 			_exit(1);
 	}
 	for (int r = 0; r < RLIM_NLIMITS; r++)
 		if (setrlimit(r, &s->limits[r]) < 0)
-			fail(s, CHILD_LIMITS);
+			child_fail(s, CHILD_LIMITS);
 	/* After the last change of identity, which would clear it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0) < 0 || getppid() != s->monitor)
-		fail(s, CHILD_PARENT);
+		child_fail(s, CHILD_PARENT);
+	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		child_fail(s, CHILD_NO_NEW_PRIVS);
 	verify(s, tuple, amb, bnd);
 	unblock_signals(s);
 	execve(s->path, s->argv, s->envp);
-	fail(s, CHILD_EXEC);
+	child_fail(s, CHILD_EXEC);
 }
 
 pid_t child_fork(const struct child_spec *spec)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -31,6 +32,12 @@ type Spec struct {
 	Tuple      *cap.IAB // decided tuple; nil: what stands after pam_end
 	Passed     uint64   // without Tuple: Inheritable added to what stands
 	Securebits cap.Secbits
+
+	// Taking less than the grant, which is what stands after pam_end and Tuple;
+	// compared in the child, where that is known.
+	Narrow     *cap.IAB // replaces the grant, and must not exceed it; nil: the grant
+	Drop       *cap.IAB // its Inheritable bits are taken off I and A; nil: none
+	NoNewPrivs bool
 
 	NewSession bool   // no controlling terminal, process group of its own
 	Home       string // directory to enter; empty: stay
@@ -67,6 +74,37 @@ type ExecError struct {
 
 func (e *ExecError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
 func (e *ExecError) Unwrap() error { return e.Err }
+
+// BeyondError says that Spec.Narrow asks for more than the grant.
+type BeyondError struct {
+	Set  string      // Inheritable, Ambient or Bounding
+	Caps []cap.Value // what exceeds; of Bounding, what the rule blocks and Narrow does not
+}
+
+func (e *BeyondError) Error() string {
+	names := make([]string, len(e.Caps))
+	for i, c := range e.Caps {
+		names[i] = c.String()
+	}
+	return fmt.Sprintf("%s %s: more than the grant", e.Set, strings.Join(names, ","))
+}
+
+// beyond makes the error of one of the steps that compare; nil for the others.
+func beyond(step C.int, most, asked uint64) error {
+	set := map[C.int]string{
+		C.CHILD_BEYOND_INHERITABLE: "Inheritable", C.CHILD_BEYOND_AMBIENT: "Ambient", C.CHILD_BEYOND_BOUNDING: "Bounding",
+	}[step]
+	if set == "" {
+		return nil
+	}
+	e := &BeyondError{Set: set}
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if asked&^most&(1<<c) != 0 {
+			e.Caps = append(e.Caps, c)
+		}
+	}
+	return e
+}
 
 // HomeError is a warning: the session started in / and not in its home.
 type HomeError struct{ Err error }
@@ -125,6 +163,18 @@ func (m *Monitor) fork(s *Spec, report int) (int, error) {
 		cs.inheritable = C.uint64_t(vector(s.Tuple, cap.Inh))
 		cs.ambient = C.uint64_t(vector(s.Tuple, cap.Amb))
 		cs.blocked = C.uint64_t(vector(s.Tuple, cap.Bound))
+	}
+	if s.Narrow != nil {
+		cs.narrowed = 1
+		cs.narrow_i = C.uint64_t(vector(s.Narrow, cap.Inh))
+		cs.narrow_a = C.uint64_t(vector(s.Narrow, cap.Amb))
+		cs.narrow_b = C.uint64_t(vector(s.Narrow, cap.Bound))
+	}
+	if s.Drop != nil {
+		cs.dropped = C.uint64_t(vector(s.Drop, cap.Inh))
+	}
+	if s.NoNewPrivs {
+		cs.no_new_privs = 1
 	}
 	if s.NewSession {
 		cs.new_session = 1
@@ -218,6 +268,9 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 		}
 		if r.step == C.CHILD_EXEC {
 			return &ExecError{c.path, cause}
+		}
+		if err := beyond(r.step, uint64(r.want), uint64(r.got)); err != nil {
+			return err
 		}
 		return &StepError{C.GoString(C.child_step_name(r.step)), cause, uint64(r.want), uint64(r.got)}
 	}

@@ -26,6 +26,12 @@ struct child_spec {
 	uint64_t modules_i;    /* what the modules gave the leader, put back before pam_end */
 	uint64_t modules_a;
 	uint64_t withheld;     /* never effective while modules act for the target */
+	int narrowed;          /* 1: the session takes narrow_* instead, if that is no more than the grant */
+	uint64_t narrow_i;
+	uint64_t narrow_a;
+	uint64_t narrow_b;     /* blocked; what blocked has must be in it */
+	uint64_t dropped;      /* taken off Inheritable and Ambient */
+	int no_new_privs;
 	int securebits;        /* the session's */
 
 	int new_session;       /* setsid */
@@ -58,6 +64,9 @@ struct child_report {
 	X(CHILD_SETSID, "setsid") \
 	X(CHILD_DESCRIPTORS, "descriptors") \
 	X(CHILD_SECUREBITS, "securebits") \
+	X(CHILD_BEYOND_INHERITABLE, "Inheritable beyond the grant") \
+	X(CHILD_BEYOND_AMBIENT, "Ambient beyond the grant") \
+	X(CHILD_BEYOND_BOUNDING, "Bounding beyond the grant") \
 	X(CHILD_BOUNDING, "bounding set") \
 	X(CHILD_INHERITABLE, "inheritable set") \
 	X(CHILD_AMBIENT, "ambient set") \
@@ -72,6 +81,7 @@ struct child_report {
 	X(CHILD_VERIFY_SETS, "verify capabilities") \
 	X(CHILD_VERIFY_BOUNDING, "verify bounding set") \
 	X(CHILD_VERIFY_SECUREBITS, "verify securebits") \
+	X(CHILD_NO_NEW_PRIVS, "no_new_privs") \
 	X(CHILD_EXEC, "exec")
 
 enum child_step {
@@ -86,5 +96,18 @@ const char *child_step_name(int step);
 /* child_fork forks on the calling thread, which must be the one that ran PAM,
  * and runs spec in the child. Returns the child's pid, or -1 with errno. */
 pid_t child_fork(const struct child_spec *spec);
+
+/* Between the files that run in the child. */
+struct sets;
+
+/* child_tell reports; child_fail reports errno and ends; child_same ends
+ * unless two values agree. */
+void child_tell(const struct child_spec *s, int step, int err, uint64_t want, uint64_t got);
+void child_fail(const struct child_spec *s, int step) __attribute__((noreturn));
+void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t got);
+
+/* child_apply_tuple takes the grant or less, leaves nothing effective, and says
+ * what should stand now: tuple (e, p, i), Ambient and Bounding. */
+void child_apply_tuple(const struct child_spec *s, struct sets *tuple, uint64_t *amb, uint64_t *bnd);
 
 #endif

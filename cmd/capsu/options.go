@@ -4,12 +4,16 @@ package main
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_COMMAND = 'c', OPT_HELP = 'h', OPT_LOGIN = 'l', OPT_SHELL = 's', OPT_VERSION = 'V' };
+enum { OPT_CAPABILITIES = 'C', OPT_COMMAND = 'c', OPT_HELP = 'h', OPT_LOGIN = 'l', OPT_SHELL = 's', OPT_VERSION = 'V',
+       OPT_DROP = 256, OPT_NO_NEW_PRIVS };
 
 static const struct option long_options[] = {
+	{"capabilities", required_argument, NULL, OPT_CAPABILITIES},
 	{"command", required_argument, NULL, OPT_COMMAND},
+	{"drop", required_argument, NULL, OPT_DROP},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"login", no_argument, NULL, OPT_LOGIN},
+	{"no-new-privs", no_argument, NULL, OPT_NO_NEW_PRIVS},
 	{"shell", required_argument, NULL, OPT_SHELL},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -19,7 +23,7 @@ static const struct option long_options[] = {
 static int next_option(int argc, char **argv)
 {
 	opterr = 0;
-	return getopt_long(argc, argv, ":c:hls:V", long_options, NULL);
+	return getopt_long(argc, argv, ":C:c:hls:V", long_options, NULL);
 }
 
 */
@@ -28,6 +32,10 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
+
+	"capsu/policy"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 const usage = `Usage: capsu [options] [-] [user [argument ...]]
@@ -39,6 +47,9 @@ Arguments after the user go to the shell.
   -, -l, --login       login shell: fresh environment, home directory
   -c, --command CMD    pass -c CMD to the shell
   -s, --shell PATH     run this shell, if the target's own is in /etc/shells
+  -C, --capabilities IAB  take this tuple instead of the grant; never more
+      --drop LIST         take these off the Inheritable and Ambient set
+      --no-new-privs      nothing the session runs can gain privilege
   -h, --help           show this text
   -V, --version        show the version
 `
@@ -55,6 +66,9 @@ type sessionOptions struct {
 	command    string
 	hasCommand bool // -c '' is a command too
 	shell      string
+	narrow     *cap.IAB // -C; nil: the grant
+	drop       *cap.IAB // --drop
+	noNewPrivs bool
 	user       string
 	arguments  []string // for the shell
 }
@@ -88,7 +102,7 @@ func parse(argv []string) (options, error) {
 }
 
 // read takes the options out of argv and returns the rest.
-func (o *options) read(argv []string) ([]string, error) {
+func (o *options) read(argv []string) (rest []string, err error) {
 	if len(argv) == 0 {
 		return nil, nil
 	}
@@ -109,11 +123,20 @@ func (o *options) read(argv []string) ([]string, error) {
 	for {
 		switch c := C.next_option(C.int(n), &list[0]); c {
 		case -1:
-			var rest []string
 			for _, p := range list[C.optind:n] {
 				rest = append(rest, C.GoString(p))
 			}
 			return rest, nil
+		case C.OPT_CAPABILITIES:
+			if o.session.narrow, err = tuple("-C", C.GoString(C.optarg), policy.ParseIAB); err != nil {
+				return nil, err
+			}
+		case C.OPT_DROP:
+			if o.session.drop, err = tuple("--drop", C.GoString(C.optarg), policy.ParseList); err != nil {
+				return nil, err
+			}
+		case C.OPT_NO_NEW_PRIVS:
+			o.session.noNewPrivs = true
 		case C.OPT_COMMAND:
 			o.session.command, o.session.hasCommand = C.GoString(C.optarg), true
 		case C.OPT_HELP:
@@ -128,6 +151,14 @@ func (o *options) read(argv []string) ([]string, error) {
 			return nil, badOption(c == ':', rune(C.optopt), C.GoString(list[C.optind-1]))
 		}
 	}
+}
+
+func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB, error) {
+	iab, err := parse(text)
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("%s %s: %v", option, printable(text), err)}
+	}
+	return iab, nil
 }
 
 // badOption says what getopt_long would: it leaves the letter of a short

@@ -51,13 +51,15 @@ func normal(s sessionOptions) sessionOptions {
 
 func TestBadCommandLineNamesItsFault(t *testing.T) {
 	for argv, want := range map[string]string{
-		"capsu -x":         "option -x: unknown",
-		"capsu -lx ghost":  "option -x: unknown",
-		"capsu --foo":      "option --foo: unknown, ambiguous",
-		"capsu -c":         "option -c: an argument is missing",
-		"capsu --command":  "option --command: an argument is missing",
-		"capsu --login=x":  "option --login=x: ",
-		"capsu --pty root": "option --pty: unknown",
+		"capsu -x":                     "option -x: unknown",
+		"capsu -lx ghost":              "option -x: unknown",
+		"capsu --foo":                  "option --foo: unknown, ambiguous",
+		"capsu -c":                     "option -c: an argument is missing",
+		"capsu --command":              "option --command: an argument is missing",
+		"capsu --login=x":              "option --login=x: ",
+		"capsu --pty root":             "option --pty: unknown",
+		"capsu -C cap_no ghost":        `-C cap_no: unknown capability "cap_no"`,
+		"capsu --drop ^cap_kill ghost": `--drop ^cap_kill: prefix '^' in a list of capabilities`,
 	} {
 		_, err := parse(strings.Fields(argv))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -80,12 +82,12 @@ func TestUsageAndParserAgree(t *testing.T) {
 		for word := range strings.SplitSeq(words, ", ") {
 			name, _, _ := strings.Cut(word, " ")
 			// an argument to those that take one, a user to the others
-			if _, err := parse([]string{"capsu", name, "word"}); err != nil {
+			if _, err := parse([]string{"capsu", name, "cap_kill"}); err != nil {
 				t.Errorf("usage has %q: %v", name, err)
 			}
 		}
 	}
-	for _, name := range []string{"-l", "--login", "-c", "--command", "-s", "--shell", "-h", "--help", "-V", "--version"} {
+	for _, name := range []string{"-l", "--login", "-c", "--command", "-s", "--shell", "-C", "--capabilities", "--drop", "--no-new-privs", "-h", "--help", "-V", "--version"} {
 		if !strings.Contains(usage, name+" ") && !strings.Contains(usage, name+",") {
 			t.Errorf("usage lacks %s", name)
 		}

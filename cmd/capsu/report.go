@@ -90,6 +90,7 @@ func hinted(hint, format string, a ...any) error {
 func hintOf(err error) string {
 	var h *hintedError
 	var beyond *policy.BeyondError
+	var more *launcher.BeyondError
 	var rule *policy.Error
 	var usage *usageError
 	var service *serviceError
@@ -103,6 +104,8 @@ func hintOf(err error) string {
 		return "the process that started capsu lacks it too; start capsu from one that has it in its bounding set"
 	case errors.As(err, &beyond):
 		return fmt.Sprintf("as root: ./install.sh --caps %v, or take ^%v from the rule", beyond.Capability, beyond.Capability)
+	case errors.As(err, &more):
+		return "-C can only take less; 'capsuctl explain USER' shows the grant"
 	case errors.As(err, &rule):
 		return "no session is opened with a policy that cannot be relied on; root can mend the file"
 	case errors.As(err, &service):

@@ -89,6 +89,7 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 		Path: shell, Args: arguments(shell, o),
 		Env: environ(s.environ, pamEnv, t.user, shell, o.login),
 	}
+	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.narrow, o.drop, o.noNewPrivs || t.blocksMore(o.narrow)
 	if o.login {
 		spec.Home = t.user.Home
 	}
@@ -104,4 +105,23 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 		spec.Securebits |= cap.SecbitNoRoot | cap.SecbitNoRootLocked
 	}
 	return spec, nil
+}
+
+// blocksMore tells whether -C blocks what the rule does not. A set-uid program
+// run without, say, cap_setuid cannot drop what it has: who narrows its
+// Bounding set by himself must not be able to run one (spec 5.4).
+func (t *target) blocksMore(narrow *cap.IAB) bool {
+	for c := cap.Value(0); narrow != nil && c < cap.MaxBits(); c++ {
+		blocked, err := narrow.GetVector(cap.Bound, c)
+		if err == nil && !blocked {
+			continue
+		}
+		if t.decision.IAB == nil {
+			return true
+		}
+		if already, e := t.decision.IAB.GetVector(cap.Bound, c); err != nil || e != nil || !already {
+			return true
+		}
+	}
+	return false
 }
