@@ -196,6 +196,8 @@ static void __attribute__((noreturn)) run(const struct child_spec *s)
 	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		child_fail(s, CHILD_NO_NEW_PRIVS);
 	verify(s, tuple, amb, bnd);
+	child_tell(s, CHILD_TUPLE, 0, tuple.i, amb);
+	child_tell(s, CHILD_BOUNDS, 0, 0, bnd);
 	unblock_signals(s);
 	execve(s->path, s->argv, s->envp);
 	child_fail(s, CHILD_EXEC);

@@ -262,11 +262,17 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 		if r.err != 0 {
 			cause = syscall.Errno(r.err)
 		}
-		if r.step == C.CHILD_HOME {
+		switch r.step {
+		case C.CHILD_HOME:
 			warn(&HomeError{cause})
 			continue
-		}
-		if r.step == C.CHILD_EXEC {
+		case C.CHILD_TUPLE:
+			c.inheritable, c.ambient = uint64(r.want), uint64(r.got)
+			continue
+		case C.CHILD_BOUNDS:
+			c.bounding = uint64(r.got)
+			continue
+		case C.CHILD_EXEC:
 			return &ExecError{c.path, cause}
 		}
 		if err := beyond(r.step, uint64(r.want), uint64(r.got)); err != nil {

@@ -50,7 +50,8 @@ struct child_spec {
 struct child_report {
 	int step;              /* enum child_step */
 	int err;               /* errno, or 0 where two values should agree and do not */
-	uint64_t want, got;    /* those values */
+	uint64_t want, got;    /* those values; of CHILD_TUPLE, which is no fault, Inheritable
+	                        * and Ambient; of CHILD_BOUNDS what is left of Bounding */
 };
 
 #define CHILD_STEPS(X) \
@@ -82,6 +83,8 @@ struct child_report {
 	X(CHILD_VERIFY_BOUNDING, "verify bounding set") \
 	X(CHILD_VERIFY_SECUREBITS, "verify securebits") \
 	X(CHILD_NO_NEW_PRIVS, "no_new_privs") \
+	X(CHILD_TUPLE, "tuple") \
+	X(CHILD_BOUNDS, "bounds") \
 	X(CHILD_EXEC, "exec")
 
 enum child_step {

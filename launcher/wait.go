@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // Front is the monitor's end of the socket to the front, which does not block.
@@ -113,6 +114,27 @@ type Child struct {
 	pidfd int
 	group bool   // it leads a process group of its own
 	path  string // of its shell
+
+	inheritable, ambient, bounding uint64 // as the child read them back before exec
+}
+
+// Tuple is what the session started with: what it has been given, read back by
+// the child itself. Blocked is what its bounding set lacks and this process's has.
+func (c *Child) Tuple() (*cap.IAB, error) {
+	iab := cap.NewIAB()
+	for v := cap.Value(0); v < cap.MaxBits(); v++ {
+		for vector, on := range map[cap.Vector]bool{
+			cap.Inh: c.inheritable&(1<<v) != 0, cap.Amb: c.ambient&(1<<v) != 0, cap.Bound: c.bounding&(1<<v) == 0 && Bounded(v),
+		} {
+			if !on {
+				continue
+			}
+			if err := iab.SetVector(vector, true, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return iab, nil
 }
 
 func newChild(pid int, s *Spec) (*Child, error) {
@@ -120,7 +142,7 @@ func newChild(pid int, s *Spec) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pidfd_open: %w", err)
 	}
-	return &Child{pid, fd, s.NewSession, s.Path}, nil
+	return &Child{pid: pid, pidfd: fd, group: s.NewSession, path: s.Path}, nil
 }
 
 // Result is how a session ended.

@@ -217,8 +217,11 @@ func TestPolicyThatCannotBeAppliedMeansNoSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy(t, c.rules)
-			sessions := recorded(t)
+			sessions, log := recorded(t), logged(t)
 			expectRefusal(t, capsu(t, in...), c.want, "hint: ")
+			if got := log(); !strings.HasPrefix(got, "FAILED SU (to ghost) alpha on none: "+c.want) {
+				t.Errorf("the log has %q", got)
+			}
 			if got := sessions(); got != "" {
 				t.Errorf("a session was opened: %q", got)
 			}
@@ -243,7 +246,14 @@ func TestPolicyThatCannotBeAppliedMeansNoSession(t *testing.T) {
 			policy(t, "cap_kill ghost\n")
 			t.Cleanup(func() { must(t, "sh", "-c", "setfacl -b ${0%/*}; chmod 755 ${0%/*}; rm -rf $0; touch $0", policyFile) })
 			must(t, "sh", "-c", command, policyFile)
-			expectRefusal(t, capsu(t, in...), policyFile+": ")
+			sessions, log := recorded(t), logged(t)
+			expectRefusal(t, capsu(t, in...), policyFile+": ", "hint: ")
+			if got := log(); !strings.HasPrefix(got, "FAILED SU (to ghost) alpha on none: "+policyFile+": ") {
+				t.Errorf("the log has %q", got)
+			}
+			if got := sessions(); got != "" {
+				t.Errorf("a session was opened: %q", got)
+			}
 		})
 	}
 	must(t, "ln", "-sf", "/dev/null", policyFile) // root's own way of saying "no rules"

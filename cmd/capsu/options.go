@@ -34,6 +34,7 @@ import (
 	"unsafe"
 
 	"capsu/policy"
+	"capsu/records"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -156,7 +157,7 @@ func (o *options) read(argv []string) (rest []string, err error) {
 func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB, error) {
 	iab, err := parse(text)
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("%s %s: %v", option, printable(text), err)}
+		return nil, &usageError{fmt.Sprintf("%s %s: %v", option, records.Escape(text), err)}
 	}
 	return iab, nil
 }
@@ -167,11 +168,11 @@ func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB,
 func badOption(missing bool, letter rune, word string) error {
 	switch {
 	case missing && len(word) > 1 && word[:2] == "--":
-		return &usageError{fmt.Sprintf("option %s: an argument is missing", printable(word))}
+		return &usageError{fmt.Sprintf("option %s: an argument is missing", records.Escape(word))}
 	case missing:
 		return &usageError{fmt.Sprintf("option -%c: an argument is missing", letter)}
 	case letter != 0 && (len(word) < 2 || word[:2] != "--"):
-		return &usageError{fmt.Sprintf("option -%s: unknown", printable(string(letter)))}
+		return &usageError{fmt.Sprintf("option -%s: unknown", records.Escape(string(letter)))}
 	}
-	return &usageError{fmt.Sprintf("option %s: unknown, ambiguous, or with an argument it does not take", printable(word))}
+	return &usageError{fmt.Sprintf("option %s: unknown, ambiguous, or with an argument it does not take", records.Escape(word))}
 }

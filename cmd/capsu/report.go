@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
+	"capsu/records"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,9 +44,20 @@ func statusOfSession(w unix.WaitStatus) int {
 	return w.ExitStatus()
 }
 
-// errAuthentication is all that is said before authentication has succeeded,
-// whatever the reason.
-var errAuthentication = errors.New("authentication failure")
+// authenticationError says the same whatever its cause, which is for the
+// system log alone.
+type authenticationError struct{ cause error }
+
+func (e *authenticationError) Error() string { return "authentication failure" }
+
+// reason is what the system log is told of an error.
+func reason(err error) string {
+	var e *authenticationError
+	if errors.As(err, &e) {
+		err = e.cause
+	}
+	return err.Error()
+}
 
 // authentication turns what the stack said into what may be told: nothing
 // that depends on the target. What the person did himself, and a stack that
@@ -61,7 +72,7 @@ func authentication(service string, err error) error {
 	case e.Misconfigured():
 		return &serviceError{service, e.Status}
 	}
-	return errAuthentication
+	return &authenticationError{e}
 }
 
 // serviceError is a PAM service that cannot work for anybody.
@@ -128,29 +139,18 @@ func hintOf(err error) string {
 func report(err error) {
 	var u *usageError
 	if errors.As(err, &u) {
-		say(fmt.Sprintf("capsu: %s\n%s\n", printable(u.Error()), hintOf(err)))
+		say(fmt.Sprintf("capsu: %s\n%s\n", records.Escape(u.Error()), hintOf(err)))
 		return
 	}
 	for _, line := range strings.Split(err.Error(), "\n") {
-		say("capsu: " + printable(line) + "\n")
+		say("capsu: " + records.Escape(line) + "\n")
 	}
 	if hint := hintOf(err); hint != "" {
-		say("capsu: hint: " + printable(hint) + "\n")
+		say("capsu: hint: " + records.Escape(hint) + "\n")
 	}
 }
 
-func warn(err error) { say("capsu: warning: " + printable(err.Error()) + "\n") }
-
-// printable escapes what could write something else than text on a terminal.
-func printable(s string) string {
-	for _, r := range s {
-		if !strconv.IsPrint(r) {
-			q := strconv.Quote(s)
-			return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
-		}
-	}
-	return s
-}
+func warn(err error) { say("capsu: warning: " + records.Escape(err.Error()) + "\n") }
 
 // say and tell write to standard error and output.
 func say(text string)  { pamconv.Show(2, text) }

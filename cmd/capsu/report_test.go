@@ -18,7 +18,7 @@ func TestExitStatusOfEachFault(t *testing.T) {
 		want int
 	}{
 		{nil, 0},
-		{errAuthentication, 1},
+		{&authenticationError{pam.ErrAuth}, 1},
 		{fmt.Errorf("x: %w", &launcher.ExecError{Path: "/x", Err: unix.ENOENT}), 127},
 		{&launcher.ExecError{Path: "/x", Err: unix.EACCES}, 126},
 		{&launcher.ExecError{Path: "/x", Err: unix.ENOEXEC}, 126},
@@ -53,19 +53,5 @@ func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 	err := authentication("capsu", &pamconv.Error{Status: pam.ErrAuth, Conversation: pamconv.ErrEndOfInput})
 	if !errors.Is(err, pamconv.ErrEndOfInput) {
 		t.Errorf("end of input: %v", err)
-	}
-}
-
-func TestWhatIsPrintedIsText(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain":              "plain",
-		"quote \" and é":     "quote \" and é",
-		"\x1b[31mred\r\n":    `\x1b[31mred\r\n`,
-		"\xff\u009b \"q\"":   `\xff\u009b "q"`,
-		"bell\a and \"q\"\t": `bell\a and "q"\t`,
-	} {
-		if got := printable(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"capsu/account"
 	"capsu/launcher"
 	"capsu/pamconv"
+	"capsu/records"
 
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -28,6 +29,12 @@ var fileCaps = []cap.Value{cap.DAC_OVERRIDE, cap.DAC_READ_SEARCH, cap.FOWNER, ca
 // every path. ended is nil if there was no session; an error beside it is what
 // closing said.
 func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
+	attempt := records.Attempt{Caller: fmt.Sprint("uid ", s.caller), Target: o.user, Terminal: terminal()}
+	defer func() {
+		if err != nil {
+			attempt.Failed(reason(err))
+		}
+	}()
 	m, err := launcher.NewMonitor() // 2
 	if err != nil {
 		return nil, err
@@ -36,6 +43,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("caller: %w", err)
 	}
+	attempt.Caller = caller.Name
 	if err := refuseRoot(o.user, caller); err != nil {
 		return nil, err
 	}
@@ -53,6 +61,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	attempt.Target = t.user.Name
 	old := m.Identity()
 	if s.caller != 0 {
 		m.Withhold(fileCaps...)
@@ -90,9 +99,12 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.Shrink(monitorSet...); err != nil { // 9
+	err = m.Shrink(monitorSet...) // 9
+	tuple, e := child.Tuple()
+	if err = errors.Join(err, e); err != nil {
 		return nil, errors.Join(err, m.End(child))
 	}
+	attempt.Opened(tuple.String())
 	return m.Wait(child, s.front, grace) // then 10: the deferred closings
 }
 
