@@ -10,4 +10,7 @@ require (
 	kernel.org/pub/linux/libs/security/libcap/psx v1.2.78
 )
 
-require github.com/creack/pty v1.1.24 // indirect
+require (
+	github.com/creack/pty v1.1.24 // indirect
+	github.com/spf13/pflag v1.1.0 // indirect
+)

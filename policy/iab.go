@@ -17,6 +17,20 @@ const maxCapability = 64
 // trailing comma. Numbers above the kernel's last capability have no effect.
 func ParseIAB(text string) (*cap.IAB, error) {
 	iab := cap.NewIAB()
+	err := items(text, func(prefixes string, value cap.Value) error {
+		if err := raise(iab, prefixes, value); err != nil {
+			return fmt.Errorf("capability %d: %w", value, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return iab, nil
+}
+
+// items calls item for each capability of a tuple's text.
+func items(text string, item func(prefixes string, value cap.Value) error) error {
 	for rest := text; rest != ""; {
 		name := strings.TrimLeft(rest, "!^%")
 		prefixes := rest[:len(rest)-len(name)]
@@ -26,14 +40,26 @@ func ParseIAB(text string) (*cap.IAB, error) {
 		value, n := capability(name)
 		if n == 0 || n < len(name) && name[n] != ',' {
 			word, _, _ := strings.Cut(name, ",")
-			return nil, fmt.Errorf("unknown capability %q", word)
+			return fmt.Errorf("unknown capability %q", word)
 		}
-		if err := raise(iab, prefixes, value); err != nil {
-			return nil, fmt.Errorf("capability %d: %w", value, err)
+		if err := item(prefixes, value); err != nil {
+			return err
 		}
 		rest = strings.TrimPrefix(name[n:], ",")
 	}
-	return iab, nil
+	return nil
+}
+
+// BeyondKernel returns the capabilities of a tuple's text that this kernel
+// does not have. They can be read, and have no effect.
+func BeyondKernel(text string) (values []cap.Value, err error) {
+	err = items(text, func(_ string, value cap.Value) error {
+		if value >= cap.MaxBits() {
+			values = append(values, value)
+		}
+		return nil
+	})
+	return values, err
 }
 
 // ParseList reads capabilities without prefixes, names or numbers with commas

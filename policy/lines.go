@@ -92,22 +92,22 @@ func trim(line []byte) string { return string(bytes.Trim(line, " \t")) }
 
 // Rule is a line of a policy as it is read, for who looks at all of them.
 type Rule struct {
-	Line   int
-	Text   string // trimmed
-	Length int    // in bytes, without the newline
-	Word   string // what is granted: IAB text, all or none
-	Who    []string
-	Fault  error // why the line is not text, or its word no tuple; nil if fine
-	Action Action
-	IAB    *cap.IAB
+	Line    int
+	Text    string // trimmed
+	Length  int    // in bytes, without the newline
+	Word    string // what is granted: IAB text, all or none
+	Who     []string
+	NotText error // why the line is not text; nil if it is
+	Fault   error // why its word is no tuple; nil if it is one
+	Action  Action
+	IAB     *cap.IAB
 }
 
 // Rules returns every rule of a file, also the unreachable ones: comments and
 // empty lines only where they are at fault. The error, which comes last, is
 // the file's.
-func Rules(p Parameters) iter.Seq2[Rule, error] {
+func Rules(path string) iter.Seq2[Rule, error] {
 	return func(yield func(Rule, error) bool) {
-		path := p.File
 		f, err := open(path, true)
 		if err != nil {
 			yield(Rule{}, &Error{File: path, Err: err})
@@ -119,7 +119,7 @@ func Rules(p Parameters) iter.Seq2[Rule, error] {
 			if err == io.EOF {
 				return
 			}
-			r := Rule{Line: lines.number, Text: trim(line), Length: len(line), Fault: err}
+			r := Rule{Line: lines.number, Text: trim(line), Length: len(line), NotText: err}
 			if line == nil && err != nil {
 				yield(r, &Error{File: path, Line: r.Line, Err: err})
 				return
@@ -132,9 +132,7 @@ func Rules(p Parameters) iter.Seq2[Rule, error] {
 			for word, rest = cut(rest); len(word) != 0; word, rest = cut(rest) {
 				r.Who = append(r.Who, string(word))
 			}
-			if r.Fault == nil {
-				r.Action, r.IAB, r.Fault = parseRule(r.Word)
-			}
+			r.Action, r.IAB, r.Fault = parseRule(r.Word)
 			if !yield(r, nil) {
 				return
 			}

@@ -288,13 +288,13 @@ func TestRulesShowsEveryLineThatIsNoComment(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for r, err := range Rules(Parameters{File: path}) {
+	for r, err := range Rules(path) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprint(r.Line, " ", r.Word, " ", r.Who, " ", r.Fault != nil))
+		got = append(got, fmt.Sprint(r.Line, " ", r.Word, " ", r.Who, " ", r.NotText != nil, " ", r.Fault != nil))
 	}
-	want := []string{"3 cap_kill [a @b # c] false", "4 none [] false", "5 # [\x01] true", "6 cap_x [a] true", "7 all [*] false"}
+	want := []string{"3 cap_kill [a @b # c] false false", "4 none [] false false", "5 # [\x01] true true", "6 cap_x [a] false true", "7 all [*] false false"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}

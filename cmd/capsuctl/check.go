@@ -1,0 +1,314 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"capsu/account"
+	"capsu/policy"
+	"capsu/stack"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// finding is one thing that a person should know of a policy.
+type finding struct {
+	File string `json:"file"`
+	Line int    `json:"line"` // 0: the file as a whole
+	Text string `json:"text"`
+}
+
+// What becomes of a rule at fault, in either program.
+const (
+	refused = "pam_cap.so changes nothing, capsu refuses the session"
+	nobody  = "for both programs it matches nobody"
+)
+
+func check(args []string) int {
+	f := flags("check [options] [FILE]")
+	prog := f.String("program", "", "compare with the file capabilities of this capsu")
+	asJSON := f.Bool("json", false, "print JSON")
+	if status, done := parse(f, args, "[FILE]"); done {
+		return status
+	}
+	c := checker{file: cmp.Or(f.Arg(0), policy.DefaultFile), users: map[string]int{}, groups: map[string]int{}, rules: map[string]int{}}
+	if c.granted = permitted(*prog); c.granted == nil {
+		c.granted = func(cap.Value) bool { return true }
+	}
+	if err := c.run(); err != nil {
+		return failed(err)
+	}
+	if *asJSON {
+		if err := printJSON(append([]finding{}, c.findings...)); err != nil {
+			return failed(err)
+		}
+	} else {
+		for _, f := range c.findings {
+			where := f.File
+			if f.Line != 0 {
+				where = fmt.Sprintf("%s:%d", f.File, f.Line)
+			}
+			fmt.Println(where + ": " + f.Text)
+		}
+	}
+	noteModule()
+	if len(c.findings) > 0 {
+		return exitFinding
+	}
+	return exitGood
+}
+
+// checker looks at the rules of a file in order.
+type checker struct {
+	file     string
+	granted  func(cap.Value) bool
+	findings []finding
+
+	// Lines of the rules before this one, by what they name.
+	everybody     int
+	users, groups map[string]int
+	rules         map[string]int
+}
+
+func (c *checker) find(line int, format string, a ...any) {
+	c.findings = append(c.findings, finding{c.file, line, fmt.Sprintf(format, a...)})
+}
+
+func (c *checker) run() error {
+	if _, err := os.Lstat(c.file); errors.Is(err, os.ErrNotExist) && c.file == policy.DefaultFile {
+		warn("note", fmt.Errorf("%s: does not exist: no rules", c.file))
+		return nil
+	}
+	if err := policy.Check(c.file); err != nil {
+		var e *policy.Error
+		if !errors.As(err, &e) || c.file != policy.DefaultFile {
+			warn("warning", fmt.Errorf("%w; capsu would refuse it", err))
+		} else {
+			c.find(0, "%v: pam_cap.so may read it, capsu opens no session", e.Err)
+		}
+	}
+	for r, err := range policy.Rules(c.file) {
+		if err != nil {
+			return err
+		}
+		if r.NotText != nil {
+			c.find(r.Line, "%v: pam_cap.so takes it for part of a word, capsu opens no session for whom no line above names", r.NotText)
+		}
+		if r.Length > 4095 {
+			c.find(r.Line, "%d bytes: pam_cap.so reads what follows the first 4095 as another rule, capsu reads one", r.Length)
+		}
+		if r.Word == "" || r.Word[0] == '#' {
+			continue
+		}
+		c.tuple(r)
+		if err := c.names(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tuple looks at what a rule grants.
+func (c *checker) tuple(r policy.Rule) {
+	if r.Fault != nil {
+		c.find(r.Line, "%v%s: %s", r.Fault, meant(r), refused)
+		return
+	}
+	if r.IAB == nil {
+		return
+	}
+	if values, err := policy.BeyondKernel(r.Word); err == nil {
+		for _, v := range values {
+			c.find(r.Line, "capability %d: this kernel does not have it; for both programs it has no effect", v)
+		}
+	}
+	var beyond *policy.BeyondError
+	if err := policy.Beyond(r.IAB, c.granted, bounded); errors.As(err, &beyond) {
+		if beyond.Bounding {
+			c.find(r.Line, "%v: %s", err, refused)
+		} else {
+			c.find(r.Line, "%v: capsu refuses the session unless root calls; give capsu's file the capability ('capsuctl filecaps')", err)
+		}
+	}
+	for v := cap.Value(0); v < cap.MaxBits(); v++ {
+		ambient, _ := r.IAB.GetVector(cap.Amb, v)
+		blocked, _ := r.IAB.GetVector(cap.Bound, v)
+		if ambient && blocked {
+			c.find(r.Line, "%v: granted as Ambient and blocked: the session has it, and no program that it runs can regain it", v)
+		}
+		if blocked && (v == cap.SETUID || v == cap.SETGID || v == cap.SETPCAP) {
+			c.find(r.Line, "%v: blocked: set-uid programs that the session runs cannot give up root, and may stay root where they think they are not", v)
+		}
+	}
+}
+
+// meant guesses what an unreadable word was to be.
+func meant(r policy.Rule) string {
+	word := strings.ToLower(r.Word)
+	if word == "all" || word == "none" {
+		return fmt.Sprintf(" (is %q meant?)", word)
+	}
+	if _, err := policy.ParseIAB("cap_" + word); err == nil {
+		return fmt.Sprintf(" (is %q meant?)", "cap_"+word)
+	}
+	return ""
+}
+
+// names looks at whom a rule names, and whether an earlier one decides for them.
+func (c *checker) names(r policy.Rule) error {
+	if len(r.Who) == 0 {
+		c.find(r.Line, "names nobody: the rule has no effect")
+		return nil
+	}
+	if first := c.rules[r.Text]; first != 0 {
+		c.find(r.Line, "the same as line %d", first)
+	} else if c.everybody != 0 {
+		c.find(r.Line, "never reached: line %d names everybody", c.everybody)
+	}
+	reached := c.everybody == 0 && c.rules[r.Text] == 0
+	if c.rules[r.Text] == 0 {
+		c.rules[r.Text] = r.Line
+	}
+	comment := false
+	for i, word := range r.Who {
+		if strings.HasPrefix(word, "#") && !comment {
+			comment = true
+			c.comment(r.Line, word, r.Who[i+1:])
+		}
+		if comment && (word[0] == '#' || !exists(word)) {
+			continue
+		}
+		if slices.Contains(r.Who[:i], word) {
+			c.find(r.Line, "%s: named twice", word)
+			continue
+		}
+		if err := c.name(r.Line, word, reached); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// comment looks at what follows a # that begins no comment.
+func (c *checker) comment(line int, word string, rest []string) {
+	text := "begins no comment after a rule: the words after it are names too"
+	if real := slices.DeleteFunc(slices.Clone(rest), func(w string) bool { return !exists(w) }); len(real) > 0 {
+		text += ", and the rule applies to " + strings.Join(real, ", ")
+	}
+	c.find(line, "%q %s; a comment stands on a line of its own", word, text)
+}
+
+// exists tells whether a word names somebody.
+func exists(word string) bool {
+	if group, is := strings.CutPrefix(word, "@"); is {
+		_, canonical, err := account.Group(group)
+		return err == nil && canonical
+	}
+	u, err := account.ByName(word)
+	return word == "*" || err == nil && u.Name == word
+}
+
+// name looks at one word. reached is false where a line above decides for everybody.
+func (c *checker) name(line int, word string, reached bool) error {
+	if word == "*" {
+		if reached {
+			c.everybody = line
+		}
+		return nil
+	}
+	if group, is := strings.CutPrefix(word, "@"); is {
+		return c.group(line, word, group, reached)
+	}
+	u, err := account.ByName(word)
+	switch {
+	case looksLikeTuple(word):
+		c.find(line, "%q is taken for a user name: a tuple has commas and no blanks", word)
+	case strings.Contains(word, "*"):
+		c.find(line, "%q is no wildcard, only * alone is: %s", word, nobody)
+	case errors.Is(err, account.ErrUnknown):
+		c.find(line, "%s: no such user: %s", word, nobody)
+	case err != nil:
+		return err
+	case u.Name != word:
+		c.find(line, "%s: the name service calls this user %s: %s", word, u.Name, nobody)
+	case reached:
+		return c.shadow(line, u)
+	}
+	return nil
+}
+
+func looksLikeTuple(word string) bool {
+	bare := strings.ToLower(strings.TrimLeft(word, "!^%"))
+	return bare != strings.ToLower(word) || strings.HasPrefix(bare, "cap_") || strings.Contains(bare, ",")
+}
+
+func (c *checker) group(line int, word, group string, reached bool) error {
+	_, canonical, err := account.Group(group)
+	switch {
+	case errors.Is(err, account.ErrUnknown):
+		c.find(line, "%s: no such group: %s", word, nobody)
+	case err != nil:
+		return err
+	case !canonical:
+		c.find(line, "%s: the name service has another name for this group: %s", word, nobody)
+	case !reached:
+	case c.groups[group] != 0:
+		c.find(line, "%s: line %d decides already", word, c.groups[group])
+	default:
+		c.groups[group] = line
+	}
+	return nil
+}
+
+// shadow looks for an earlier line that decides for a user.
+func (c *checker) shadow(line int, u *account.User) error {
+	if first := c.users[u.Name]; first != 0 {
+		c.find(line, "%s: line %d decides already", u.Name, first)
+		return nil
+	}
+	c.users[u.Name] = line
+	if len(c.groups) == 0 {
+		return nil
+	}
+	groups, err := u.Groups()
+	if err != nil {
+		return err
+	}
+	earliest, by := line, ""
+	for group, first := range c.groups {
+		if first >= earliest {
+			continue
+		}
+		member, err := account.Member(groups, group)
+		if err != nil {
+			return err
+		}
+		if member {
+			earliest, by = first, group
+		}
+	}
+	if by != "" {
+		c.find(line, "%s: belongs to @%s, for which line %d decides already", u.Name, by, earliest)
+	}
+	return nil
+}
+
+// noteModule says where a real pam_cap.so is in the stack as well.
+func noteModule() {
+	for _, service := range services {
+		modules, err := stack.Read(service)
+		if err != nil {
+			continue // filecaps and doctor tell of it
+		}
+		for _, m := range modules {
+			if m.Name == "pam_cap.so" {
+				warn("note", fmt.Errorf("%s:%d: pam_cap.so is in the stack of %s too: where capsu has no rule, what it grants stands", m.File, m.Line, service))
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+
+	"capsu/policy"
+	"capsu/stack"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// own is what capsu needs for itself, whatever the stack and the policy.
+var own = map[cap.Value]string{
+	cap.SETUID:      "becomes the guard and the target; also for pam_unix's helper",
+	cap.SETGID:      "takes the target's groups",
+	cap.SETPCAP:     "sets Inheritable and Bounding, and the securebits",
+	cap.KILL:        "ends a session that is the target's",
+	cap.CHOWN:       "gives back the terminal of a login session",
+	cap.AUDIT_WRITE: "the modules' audit records",
+}
+
+// services are those whose stacks count.
+var services = []string{"capsu", "capsu-l"}
+
+// reasons says what each capability is there for.
+type reasons map[cap.Value][]string
+
+func (r reasons) add(c cap.Value, why string) {
+	for _, known := range r[c] {
+		if known == why {
+			return
+		}
+	}
+	r[c] = append(r[c], why)
+}
+
+func filecaps(args []string) int {
+	f := flags("filecaps [options]")
+	why := f.Bool("explain", false, "say which capability is there for what")
+	also := f.String("also", "", "add these capabilities, with commas between them")
+	asJSON := f.Bool("json", false, "print JSON")
+	if status, done := parse(f, args, ""); done {
+		return status
+	}
+	all := reasons{}
+	for c, why := range own {
+		all.add(c, "capsu: "+why)
+	}
+	extra, err := policy.ParseList(*also)
+	if err != nil {
+		warn("error", fmt.Errorf("--also %s: %w", *also, err))
+		return exitUsage
+	}
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if on, err := extra.GetVector(cap.Inh, c); err == nil && on {
+			all.add(c, "asked for")
+		}
+	}
+	if err := errors.Join(all.addModules(), all.addGrants()); err != nil {
+		return failed(err)
+	}
+	if *asJSON {
+		err = all.printJSON()
+	} else {
+		all.print(*why)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return exitGood
+}
+
+// addModules adds what the modules of the services need. A service that is
+// not installed has none.
+func (r reasons) addModules() error {
+	for _, service := range services {
+		modules, err := stack.Read(service)
+		if errors.Is(err, stack.ErrNoService) && !installed(service) {
+			warn("note", fmt.Errorf("PAM service %s: is not installed", service))
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("PAM service %s: %w", service, err)
+		}
+		for _, m := range modules {
+			list, known := m.Needs()
+			if !known {
+				warn("note", fmt.Errorf("%s:%d: %s: what it needs is not known; --also adds capabilities", m.File, m.Line, m.Name))
+			}
+			for _, n := range list {
+				for _, c := range n.Caps {
+					r.add(c, fmt.Sprintf("%s:%d: %s: %s", m.File, m.Line, m.Name, n.Why))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func installed(service string) bool {
+	for _, dir := range stack.Directories {
+		if _, err := os.Stat(dir + "/" + service); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// addGrants adds what rules grant as Ambient: capsu can hand on only what it has.
+func (r reasons) addGrants() error {
+	if _, err := os.Stat(policy.DefaultFile); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for rule, err := range policy.Rules(policy.DefaultFile) {
+		if err != nil {
+			return err
+		}
+		if rule.IAB == nil || len(rule.Who) == 0 {
+			continue // check tells of it
+		}
+		for c := cap.Value(0); c < cap.MaxBits(); c++ {
+			if on, err := rule.IAB.GetVector(cap.Amb, c); err == nil && on {
+				r.add(c, fmt.Sprintf("%s:%d: granted as Ambient to %s", policy.DefaultFile, rule.Line, strings.Join(rule.Who, " ")))
+			}
+		}
+	}
+	return nil
+}
+
+func (r reasons) sorted() (list []cap.Value) {
+	for c := range r {
+		list = append(list, c)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i] < list[j] })
+	return list
+}
+
+// text is the set as setcap(8) takes it: permitted only, never effective.
+func (r reasons) text() string {
+	var names []string
+	for _, c := range r.sorted() {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ",") + "=p"
+}
+
+func (r reasons) print(why bool) {
+	if !why {
+		fmt.Println(r.text())
+		return
+	}
+	for _, c := range r.sorted() {
+		fmt.Println(c)
+		for _, reason := range r[c] {
+			fmt.Println("    " + reason)
+		}
+	}
+}
+
+func (r reasons) printJSON() error {
+	why := map[string][]string{}
+	for c, list := range r {
+		why[c.String()] = list
+	}
+	return printJSON(struct {
+		Setcap  string              `json:"setcap"`
+		Reasons map[string][]string `json:"reasons"`
+	}{r.text(), why})
+}

@@ -1,0 +1,150 @@
+// Capsuctl answers questions about capsu: what a user would get and why, what
+// is wrong with the policy, which capabilities the program's file needs. It
+// has no privilege, needs none and changes nothing.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"capsu/records"
+
+	"github.com/spf13/pflag"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// Exit statuses.
+const (
+	exitGood    = 0
+	exitFinding = 1 // a finding, or an error
+	exitUsage   = 2
+)
+
+const usage = `Usage: capsuctl COMMAND [options]
+
+  explain USER    what USER would get, from which file and line, and why
+  check [FILE]    every finding of a policy (default /etc/security/capability.conf)
+  filecaps        the smallest set of file capabilities this site needs
+
+'capsuctl COMMAND --help' shows a command's options. Status 0: good, 1: findings
+or an error, 2: bad usage.
+`
+
+var commands = map[string]func(args []string) int{
+	"explain": explain, "check": check, "filecaps": filecaps,
+}
+
+func main() {
+	args := os.Args[min(1, len(os.Args)):]
+	switch {
+	case len(args) == 0:
+		fmt.Fprint(os.Stderr, "capsuctl: what shall I do?\nTry 'capsuctl --help'\n")
+		os.Exit(exitUsage)
+	case args[0] == "-h" || args[0] == "--help":
+		fmt.Print(usage)
+		os.Exit(exitGood)
+	}
+	command := commands[args[0]]
+	if command == nil {
+		fmt.Fprintf(os.Stderr, "capsuctl: %s: no such command\nTry 'capsuctl --help'\n", records.Escape(args[0]))
+		os.Exit(exitUsage)
+	}
+	os.Exit(command(args[1:]))
+}
+
+// flags is a command's set of options. synopsis follows "capsuctl".
+func flags(synopsis string) *pflag.FlagSet {
+	f := pflag.NewFlagSet("capsuctl", pflag.ContinueOnError)
+	f.Usage = func() { fmt.Printf("Usage: capsuctl %s\n\n%s", synopsis, f.FlagUsages()) }
+	return f
+}
+
+// parse reads a command's arguments, of which one may be no option: operand is
+// its name, in brackets if it may be missing. With done there is nothing more to do.
+func parse(f *pflag.FlagSet, args []string, operand string) (status int, done bool) {
+	err := f.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return exitGood, true
+	}
+	switch most := len(strings.Fields(operand)); {
+	case err != nil:
+	case f.NArg() > most:
+		err = fmt.Errorf("%s: one argument too many", f.Arg(most))
+	case f.NArg() < most && operand[0] != '[':
+		err = fmt.Errorf("%s: is missing", operand)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "capsuctl: %s\nTry 'capsuctl --help'\n", records.Escape(err.Error()))
+		return exitUsage, true
+	}
+	return exitGood, false
+}
+
+// warn says on standard error what does not change the answer.
+func warn(kind string, err error) {
+	fmt.Fprintf(os.Stderr, "capsuctl: %s: %s\n", kind, records.Escape(err.Error()))
+}
+
+// failed says why there is no answer.
+func failed(err error) int {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(os.Stderr, "capsuctl: %s\n", records.Escape(line))
+	}
+	return exitFinding
+}
+
+func printJSON(v any) error {
+	e := json.NewEncoder(os.Stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// program finds capsu: as named, else beside this program, else on PATH.
+// Nothing means that there is none.
+func program(named string) string {
+	if named != "" {
+		return named
+	}
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), "capsu")
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+			return beside
+		}
+	}
+	path, err := exec.LookPath("capsu")
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// permitted returns the permitted set of a program's file, or nil, with a note
+// on standard error, if there is nothing to compare with.
+func permitted(named string) func(cap.Value) bool {
+	path := program(named)
+	if path == "" {
+		warn("note", errors.New("no capsu beside this program or on PATH: not compared with its file capabilities; --program names one"))
+		return nil
+	}
+	set, err := cap.GetFile(path)
+	if err != nil {
+		warn("note", fmt.Errorf("%s: file capabilities: %w", path, err))
+		return func(cap.Value) bool { return false }
+	}
+	return func(c cap.Value) bool {
+		on, err := set.GetFlag(cap.Permitted, c)
+		return err == nil && on
+	}
+}
+
+// bounded tells whether a capability is in this process's bounding set.
+func bounded(c cap.Value) bool {
+	has, err := cap.GetBound(c)
+	return err == nil && has
+}

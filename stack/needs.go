@@ -1,0 +1,71 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// Need is what a module needs beyond what capsu has for itself.
+type Need struct {
+	Caps  []cap.Value
+	Why   string
+	types []string // of the lines that need it; empty: all
+	files []string // needed only if one of these has a line that is no comment
+}
+
+// needs has the modules of Linux-PAM as far as they need a capability.
+var needs = map[string][]Need{
+	"pam_unix.so": {
+		{Caps: []cap.Value{cap.DAC_READ_SEARCH}, Why: "reads /etc/shadow itself (Linux-PAM before 1.6)", types: []string{"auth", "account"}},
+		{Caps: []cap.Value{cap.DAC_OVERRIDE, cap.CHOWN, cap.FOWNER}, Why: "writes /etc/shadow when an expired password is changed", types: []string{"password"}},
+	},
+	"pam_faillock.so":  {{Caps: []cap.Value{cap.DAC_OVERRIDE, cap.CHOWN, cap.FOWNER}, Why: "writes its tally below /run/faillock"}},
+	"pam_pwhistory.so": {{Caps: []cap.Value{cap.DAC_OVERRIDE, cap.CHOWN, cap.FOWNER}, Why: "writes /etc/security/opasswd"}},
+	"pam_limits.so": {{Caps: []cap.Value{cap.SYS_RESOURCE}, Why: "raises a hard limit",
+		files: []string{"/etc/security/limits.conf", "/etc/security/limits.d/*.conf"}}},
+	"pam_namespace.so": {{Caps: []cap.Value{cap.SYS_ADMIN}, Why: "mounts directories of the session's own"}},
+	"pam_loginuid.so":  {{Caps: []cap.Value{cap.AUDIT_CONTROL}, Why: "sets the login uid"}},
+	"pam_tty_audit.so": {{Caps: []cap.Value{cap.AUDIT_CONTROL}, Why: "switches auditing of terminals"}},
+}
+
+// without are the modules that need no capability, or do without.
+var without = []string{
+	"pam_access.so", "pam_cap.so", "pam_debug.so", "pam_deny.so", "pam_echo.so", "pam_env.so", "pam_exec.so", "pam_faildelay.so", "pam_filter.so",
+	"pam_ftp.so", "pam_group.so", "pam_issue.so", "pam_keyinit.so", "pam_lastlog.so", "pam_listfile.so", "pam_localuser.so", "pam_mail.so", "pam_mkhomedir.so",
+	"pam_motd.so", "pam_nologin.so", "pam_permit.so", "pam_pwquality.so", "pam_rhosts.so", "pam_rootok.so", "pam_securetty.so", "pam_selinux.so", "pam_sepermit.so",
+	"pam_shells.so", "pam_sss.so", "pam_stress.so", "pam_succeed_if.so", "pam_systemd.so", "pam_time.so", "pam_timestamp.so", "pam_umask.so",
+	"pam_userdb.so", "pam_warn.so", "pam_wheel.so", "pam_xauth.so",
+}
+
+// Needs returns what this module needs in its place; known is false for a
+// module that nobody has tried.
+func (m Module) Needs() (list []Need, known bool) {
+	for _, n := range needs[m.Name] {
+		if (len(n.types) == 0 || slices.Contains(n.types, m.Type)) && (len(n.files) == 0 || slices.ContainsFunc(n.files, configured)) {
+			list = append(list, n)
+		}
+	}
+	return list, needs[m.Name] != nil || slices.Contains(without, m.Name)
+}
+
+// configured tells whether a file that the pattern matches says anything.
+func configured(pattern string) bool {
+	paths, _ := filepath.Glob(pattern)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return true // not to be read by us: it may
+		}
+		for line := range strings.Lines(string(text)) {
+			line, _, _ = strings.Cut(line, "#")
+			if strings.TrimSpace(line) != "" {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// services are the service files of a test.
+func services(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := Directories
+	Directories = []string{filepath.Join(dir, "missing"), dir}
+	t.Cleanup(func() { Directories = was })
+	return dir
+}
+
+func TestModulesAreThoseOfTheServiceAndOfWhatItIncludes(t *testing.T) {
+	dir := services(t, map[string]string{
+		"top": "# comment\nauth [success=1 default=ignore] pam_unix.so nullok # tail\n-session optional /lib/security/pam_systemd.so\n" +
+			"@include all\naccount include only\nsession substack only\nauth required \\\n pam_x.so [a b] c",
+		"all":  "auth required pam_a.so\n\nsession required pam_b.so",
+		"only": "account required pam_c.so\nsession required pam_d.so\n@include all\n",
+	})
+	modules, err := Read("top")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range modules {
+		got = append(got, fmt.Sprint(strings.TrimPrefix(m.File, dir+"/"), ":", m.Line, " ", m.Type, " ", m.Name, " ", m.Args))
+	}
+	want := []string{
+		"top:2 auth pam_unix.so [nullok]", "top:3 session pam_systemd.so []", "all:1 auth pam_a.so []", "all:3 session pam_b.so []",
+		"only:1 account pam_c.so []", "only:2 session pam_d.so []", "all:3 session pam_b.so []", "top:8 auth pam_x.so [a b c]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestServicesThatCannotBeReadSaySo(t *testing.T) {
+	services(t, map[string]string{"loop": "@include loop\n", "short": "auth required\n", "broken": "@include nowhere\n"})
+	if _, err := Read("nowhere"); !errors.Is(err, ErrNoService) {
+		t.Errorf("%v", err)
+	}
+	for name, want := range map[string]string{"loop": "include each other", "short": "short:1: ", "broken": "nowhere: no such PAM service"} {
+		if _, err := Read(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNeedsDependOnWhereTheModuleStands(t *testing.T) {
+	list, known := Module{Type: "auth", Name: "pam_unix.so"}.Needs()
+	if !known || len(list) != 1 || !slices.Contains(list[0].Caps, cap.DAC_READ_SEARCH) {
+		t.Errorf("%v %v", list, known)
+	}
+	if list, known := (Module{Type: "session", Name: "pam_unix.so"}).Needs(); !known || len(list) != 0 {
+		t.Errorf("%v %v", list, known)
+	}
+	if list, known := (Module{Type: "session", Name: "pam_umask.so"}).Needs(); !known || len(list) != 0 {
+		t.Errorf("%v %v", list, known)
+	}
+	if _, known := (Module{Type: "session", Name: "pam_of_somebody.so"}).Needs(); known {
+		t.Error("a module that nobody tried is known")
+	}
+	path := filepath.Join(t.TempDir(), "a.conf")
+	for text, want := range map[string]bool{"# comment\n\n": false, "* hard nofile 1 # x\n": true} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := configured(filepath.Dir(path) + "/*.conf"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
