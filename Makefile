@@ -3,6 +3,7 @@
 # make check    all tests, as root: what CI runs
 # make fuzz     each fuzz target for FUZZTIME
 # make inject   as root: let each system call of a session fail, one by one (half an hour)
+# make bench    as root: look-ups beside pam_cap.so, as ratios
 # make lint     what must be clean
 # make format   gofmt
 # make install  ./install.sh
@@ -23,15 +24,19 @@ check:
 inject:
 	./tests/run -test.run TestEachCall -test.timeout 3h -inject.sample 0
 
+bench:
+	$(GO) test -c -tags privileged -o build/bench.test ./tests/bench
+	tests/world sh -c 'cd tests/bench && exec ../../build/bench.test -test.count 1'
+
 fuzz:
 	$(GO) test ./policy -run '^$$' -fuzz FuzzDecide -fuzztime $(FUZZTIME)
 	$(GO) test ./cmd/capsu -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
 
 lint:
 	test -z "$$(gofmt -l .)"
-	$(GO) vet ./... && $(GO) vet -tags privileged ./tests
+	$(GO) vet ./... && $(GO) vet -tags privileged ./tests/...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
-	$(GO) tool -modfile=tools/go.mod staticcheck -tags privileged ./tests
+	$(GO) tool -modfile=tools/go.mod staticcheck -tags privileged ./tests/...
 	shellcheck $(SCRIPTS)
 
 format:
@@ -40,4 +45,4 @@ format:
 install:
 	./install.sh
 
-.PHONY: build test check inject fuzz lint format install
+.PHONY: build test check inject bench fuzz lint format install

@@ -11,10 +11,12 @@ usage() {
 Usage: ./install.sh [options]
 
 Builds capsu and installs it: the program with its file capabilities, its PAM
-services, the guard user. Then it verifies what it did. It may be run again.
+services, the guard user, capsuctl. Then it verifies what it did. It may be run
+again, and should be when the stack or the policy has changed: the file
+capabilities are those that 'capsuctl filecaps' names.
 
   --prefix DIR    install below DIR (default /usr/local)
-  --caps LIST     let rules grant these as Ambient, e.g. cap_net_raw,cap_net_bind_service
+  --caps LIST     more file capabilities, e.g. for rules to come: cap_net_raw,cap_kill
   --destdir DIR   stage the files below DIR: no user, no capabilities; prints the commands for them
   --dry-run       print what would be done, and do nothing
   --uninstall     remove what was installed; services that were changed since stay
@@ -25,9 +27,6 @@ Go is looked for in $GO, on PATH, and in /usr/local/go/bin.
 EOF
 }
 
-# What capsu itself needs, and changing an expired password; compared with
-# cmd/capsu by a test.
-own_caps=cap_chown,cap_dac_override,cap_dac_read_search,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_audit_write
 build_packages="gcc libc6-dev libpam0g-dev libcap2-bin passwd"
 guard=capsu
 services="capsu capsu-l"
@@ -73,20 +72,20 @@ parse() {
 	,) ;;
 	*[!a-z0-9_,]*) fail "--caps $caps: capability names with commas between them, in lower case" ;;
 	esac
-	program=$destdir$prefix/bin/capsu
+	bin=$destdir$prefix/bin
+	program=$bin/capsu
 	record=$destdir$prefix/share/capsu/installed
-	all_caps=$own_caps${caps:+,$caps}
 }
 
 build() {
 	if [ -n "$dry_run" ]; then
-		say "would build: capsu"
+		say "would build: capsu, capsuctl"
 		return
 	fi
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 1' HUP INT TERM
-	GOTOOLCHAIN=local CGO_ENABLED=1 "$go" build -trimpath -buildmode=pie -o "$work/capsu" ./cmd/capsu
+	GOTOOLCHAIN=local CGO_ENABLED=1 "$go" build -trimpath -buildmode=pie -o "$work/" ./cmd/capsu ./cmd/capsuctl
 }
 
 checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }
@@ -124,16 +123,25 @@ make_guard() {
 		--comment 'guard of capsu' --user-group "$guard"
 }
 
-# The program gets its capabilities before it gets its name.
-install_program() {
-	run install -d -m 755 "${program%/*}"
+# The command that says what capsu's file needs, once all is in place.
+filecaps="capsuctl filecaps"
+
+# The programs. capsu gets its capabilities before it gets its name.
+install_programs() {
+	run install -d -m 755 "$bin"
+	run install -m 755 "$work/capsuctl" "$bin/capsuctl"
 	run install -m 755 "$work/capsu" "$program.new"
-	[ -n "$destdir" ] || run setcap "$all_caps=p" "$program.new"
+	if [ -n "$dry_run" ]; then
+		[ -n "$destdir" ] || say "would run: setcap \"\$($filecaps)\" $program.new"
+	elif [ -z "$destdir" ]; then
+		all_caps=$("$bin/capsuctl" filecaps --also "$caps") || fail "capsuctl filecaps: cannot tell which capabilities are needed"
+		setcap "$all_caps" "$program.new"
+	fi
 	run mv -f "$program.new" "$program"
 }
 
 verify() {
-	setcap -q -v "$all_caps=p" "$program" >/dev/null || fail "$program: has not the capabilities it should have: $(getcap "$program")"
+	setcap -q -v "$all_caps" "$program" >/dev/null || fail "$program: has not the capabilities it should have: $(getcap "$program")"
 	[ -z "$(find "$program" -perm /6000)" ] || fail "$program: has a setuid or setgid bit"
 	[ "$(stat -c '%u %a' "$program")" = '0 755' ] || fail "$program: is not root's with mode 755"
 	case ,$(findmnt -n -o OPTIONS -T "$program"), in
@@ -143,7 +151,9 @@ verify() {
 		[ -f "/etc/pam.d/$service" ] || fail "/etc/pam.d/$service: is missing"
 	done
 	[ "$(id -u "$guard")" != 0 ] || fail "the guard user $guard has uid 0"
-	"$program" --version >/dev/null || fail "$program: does not start"
+	for name in capsu capsuctl; do
+		"$bin/$name" --help >/dev/null || fail "$bin/$name: does not start"
+	done
 	say "verified: $(getcap "$program"), no setuid bit, guard user $guard"
 }
 
@@ -159,11 +169,11 @@ do_install() {
 	for service in $services; do
 		install_service "$service"
 	done
-	install_program
+	install_programs
 	if [ -n "$destdir" ]; then
 		say "then, as root on the machine itself:"
 		say "  useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --user-group $guard"
-		say "  setcap $all_caps=p $prefix/bin/capsu"
+		say "  setcap \"\$($prefix/bin/$filecaps)\" $prefix/bin/capsu"
 	elif [ -z "$dry_run" ]; then
 		verify
 	fi
@@ -173,7 +183,7 @@ do_uninstall() {
 	if [ -z "$destdir$dry_run" ] && [ "$(id -u)" != 0 ]; then
 		fail "must be root"
 	fi
-	run rm -f "$program"
+	run rm -f "$program" "$bin/capsuctl"
 	for service in $services; do
 		to=/etc/pam.d/$service at=$destdir/etc/pam.d/$service
 		[ -e "$at" ] || continue
@@ -203,4 +213,5 @@ do_demo() {
 }
 
 parse "$@"
+[ -z "$caps" ] || filecaps="$filecaps --also $caps"
 "do_$action"

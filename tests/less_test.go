@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -120,4 +121,23 @@ func TestSetuidProgramIsNotFooledByANarrowedBoundingSet(t *testing.T) {
 	if got := run("", "--drop", "cap_setuid"); got != "dropped\n" {
 		t.Errorf("--drop leaves Bounding: %q", got)
 	}
+}
+
+// What was decided stands, whatever the file says a moment later.
+func TestPolicyIsReadOnceForTheWholeSession(t *testing.T) {
+	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
+	stack(t, waiting)
+	must(t, "install", "-d", "-m", "777", gates)
+	t.Cleanup(func() { os.RemoveAll(gates) })
+	gate := gates + "/setcred"
+	file(t, gate, "", 0o666)
+	policy(t, "^cap_net_raw ghost\n")
+	ended := make(chan result, 1)
+	go func() { ended <- call{args: []string{"ghost", "-c", "grep CapAmb /proc/self/status"}}.run(t) }()
+	eventually(t, "setcred", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+	if err := os.WriteFile(policyFile, []byte("nonsense ghost\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(gate)
+	expectRun(t, <-ended, "CapAmb:\t0000000000002000\n")
 }

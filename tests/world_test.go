@@ -22,8 +22,11 @@ import (
 
 const (
 	program    = "/opt/bin/capsu"
+	controller = "/opt/bin/capsuctl"
 	policyFile = "/etc/security/capability.conf"
 	password   = "open sesame"
+	// debianPolicy is capability.conf as libpam-cap installs it.
+	debianPolicy = "/opt/capability.debian"
 	// patience is when a command counts as hanging. Nothing is measured by it.
 	patience = 60 * time.Second
 )
@@ -71,7 +74,7 @@ printf '#!/bin/sh\necho "$PAM_TYPE $PAM_SERVICE $PAM_USER $PAM_RUSER" >>` + reco
 chmod 755 /opt/record
 install -m 755 /proc/` + strconv.Itoa(os.Getpid()) + `/exe /opt/attacker
 touch ` + records + ` && chmod 666 ` + records + `
-rm -f ` + policyFile + `
+mv ` + policyFile + ` ` + debianPolicy + `
 `
 	out, err := exec.Command("sh", "-c", script).CombinedOutput()
 	if err != nil {

@@ -61,9 +61,8 @@ func newStart() (*start, error) {
 	return s, launcher.SettleFiles(s.limits[unix.RLIMIT_NOFILE])
 }
 
-// fileCapabilities is what capsu itself needs, and changing an expired
-// password (pam_unix writes /etc/shadow). install.sh sets the same; a test
-// compares them.
+// fileCapabilities is what 'capsuctl filecaps' says for the stack that is
+// installed, without a policy; a test compares them.
 const fileCapabilities = "cap_chown,cap_dac_override,cap_dac_read_search,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_audit_write"
 
 // explain says why there is no monitor, and what to do.

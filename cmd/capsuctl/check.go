@@ -10,6 +10,7 @@ import (
 
 	"capsu/account"
 	"capsu/policy"
+	"capsu/records"
 	"capsu/stack"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -52,7 +53,7 @@ func check(args []string) int {
 			if f.Line != 0 {
 				where = fmt.Sprintf("%s:%d", f.File, f.Line)
 			}
-			fmt.Println(where + ": " + f.Text)
+			fmt.Println(records.Escape(where + ": " + f.Text))
 		}
 	}
 	noteModule()

@@ -7,6 +7,7 @@ import (
 
 	"capsu/account"
 	"capsu/policy"
+	"capsu/records"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -119,7 +120,7 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 
 // print is the explanation for people.
 func (e *explanation) print() {
-	row := func(name, value string) { fmt.Printf("%-13s %s\n", name, value) }
+	row := func(name, value string) { fmt.Printf("%-13s %s\n", name, records.Escape(value)) }
 	row("user", e.User)
 	switch {
 	case e.Error != "" && e.Line == 0: // there is no more to say than the error

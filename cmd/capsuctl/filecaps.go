@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"capsu/policy"
+	"capsu/records"
 	"capsu/stack"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -156,7 +157,7 @@ func (r reasons) print(why bool) {
 	for _, c := range r.sorted() {
 		fmt.Println(c)
 		for _, reason := range r[c] {
-			fmt.Println("    " + reason)
+			fmt.Println("    " + records.Escape(reason))
 		}
 	}
 }
