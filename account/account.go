@@ -20,12 +20,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"syscall"
 	"unsafe"
 )
 
 // ErrUnknown says that NSS has no entry of that name or number.
-var ErrUnknown = errors.New("no such account")
+var ErrUnknown = errors.New("no such user or group")
 
 // maxEntry bounds the text of one passwd or group entry, in bytes: an entry
 // that does not fit is an error, never cut.
@@ -95,6 +96,34 @@ func withBuffer(what string, get func(buf *C.char, size C.size_t) (bool, C.int))
 		}
 	}
 	return fmt.Errorf("%s: name service: entry too large", what)
+}
+
+// ByNumber returns the entry whose uid is the text of a number: decimal, no
+// sign, and not the uid that stands for none.
+func ByNumber(text string) (*User, error) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return nil, fmt.Errorf("%s: %w", text, ErrUnknown)
+		}
+	}
+	uid, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || uid == 1<<32-1 {
+		return nil, fmt.Errorf("%s: %w", text, ErrUnknown)
+	}
+	return ByUID(uint32(uid))
+}
+
+// GroupID returns the gid of a group's name, or of the text of its number.
+func GroupID(text string) (uint32, error) {
+	gid, _, err := Group(text)
+	if !errors.Is(err, ErrUnknown) {
+		return gid, err
+	}
+	n, e := strconv.ParseUint(text, 10, 32)
+	if e != nil || n == 1<<32-1 {
+		return 0, err
+	}
+	return uint32(n), nil
 }
 
 // Groups returns the group list a session of u starts with: its primary group

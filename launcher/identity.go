@@ -84,6 +84,20 @@ func setIDs(name string, nr uintptr, id IDs) error {
 	return nil
 }
 
+// AsGroup runs f with privilege and, for the file system, with a group's
+// rights: a file of that group is then written by those and not by
+// CAP_DAC_OVERRIDE, which the monitor does not keep. Only the leader has them.
+func (m *Monitor) AsGroup(gid uint32, f func() error) error {
+	return m.With(func() error {
+		own, err := unix.SetfsgidRetGid(int(gid))
+		if err != nil {
+			return fmt.Errorf("setfsgid: %w", err)
+		}
+		defer unix.SetfsgidRetGid(own) // With reads it back
+		return f()
+	})
+}
+
 // putBack gives the leader its saved uid again, after modules have run.
 // pam_keyinit changes the real uid by setreuid and back, and the kernel makes
 // the effective uid, the target's, the saved one, by which the target could

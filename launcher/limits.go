@@ -89,13 +89,22 @@ func SettleFiles(start unix.Rlimit) error {
 
 // ForSession returns what a session's limits shall be: what the modules set
 // between before and after, and otherwise the caller's as they were at start.
-// File size and address space stay lifted, as su does: a limit of the caller's
-// must not cut short what another account writes.
+// What su resets is reset: file size and address space stay lifted, for a limit
+// of the caller's must not cut short what another account writes; open files
+// are 1024; priorities (nice, rtprio) are not to be raised.
 func ForSession(start, before, after Limits) Limits {
 	session := after
 	for r := range session {
-		lifted := r == unix.RLIMIT_FSIZE || r == unix.RLIMIT_AS
-		if after[r].Cur == before[r].Cur && !lifted {
+		switch {
+		case after[r].Cur != before[r].Cur:
+		case r == unix.RLIMIT_FSIZE || r == unix.RLIMIT_AS:
+		case r == unix.RLIMIT_NICE || r == unix.RLIMIT_RTPRIO:
+			if after[r] == before[r] {
+				session[r] = unix.Rlimit{}
+			}
+		case r == unix.RLIMIT_NOFILE:
+			session[r].Cur = min(1024, after[r].Max)
+		default:
 			session[r].Cur = min(start[r].Cur, after[r].Max)
 		}
 	}

@@ -20,6 +20,9 @@ const maxReply = 512
 type Conversation struct {
 	In, Out, Err int // descriptors: answers, TEXT_INFO, prompts and ERROR_MSG
 
+	// Mute leaves out TEXT_INFO, as su does for a command.
+	Mute bool
+
 	// Watch is a descriptor polled beside In while a prompt waits, or -1;
 	// Event is called when it is readable, and an error from it ends the prompt.
 	Watch int
@@ -60,6 +63,9 @@ func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, 
 	case pam.PromptEchoOff, pam.PromptEchoOn:
 		return c.prompt(text, style == pam.PromptEchoOn)
 	case pam.TextInfo:
+		if c.Mute {
+			return "", nil
+		}
 		Show(c.Out, text+"\n")
 		return "", nil
 	case pam.ErrorMsg:

@@ -1,4 +1,5 @@
 #include "pamconv.h"
+#include "_cgo_export.h"
 
 #include <errno.h>
 #include <time.h>
@@ -8,7 +9,10 @@ static void delay(int status, unsigned usec, void *appdata)
 	struct timespec t;
 
 	(void)appdata;
-	if (status == PAM_SUCCESS || clock_gettime(CLOCK_MONOTONIC, &t) < 0)
+	if (status == PAM_SUCCESS)
+		return;
+	capsuFailed(status); /* in Go: nobody can dodge the record by what he does to the delay */
+	if (clock_gettime(CLOCK_MONOTONIC, &t) < 0)
 		return;
 	t.tv_sec += usec / 1000000;
 	t.tv_nsec += usec % 1000000 * 1000L;

@@ -59,6 +59,27 @@ func Start(service, user, confdir string, conv *Conversation) (*Transaction, err
 	return t, nil
 }
 
+// failed is called when an authentication has failed, before its delay. libpam
+// tells the delay function nothing of the transaction, so there is one for all.
+var failed func(status error)
+
+// OnFailure has f called when an authentication fails, before the delay is
+// slept: on the leader, within Authenticate, with what is effective there.
+func (t *Transaction) OnFailure(f func(err error)) {
+	failed = func(status error) {
+		f(&Error{Call: "pam_authenticate", Status: status, Conversation: t.conv.fault})
+	}
+}
+
+//export capsuFailed
+func capsuFailed(status C.int) {
+	// Nothing may leave it but by return: C calls it.
+	defer func() { _ = recover() }()
+	if failed != nil {
+		failed(pam.Error(status))
+	}
+}
+
 // Handle returns the pam_handle_t, for the calls that the library lacks and
 // for the child, which ends its copy of the transaction in C.
 func (t *Transaction) Handle() (unsafe.Pointer, error) {

@@ -1,7 +1,9 @@
-// Package records writes what happened where administrators look for it.
+// Package records writes what happened where administrators look for it: the
+// system log, btmp, utmp and wtmp, the kernel's audit.
 //
-// It needs no privilege for the system log. Call it on the thread-group leader
-// with an empty Effective set.
+// The system log needs no privilege. The other records need CAP_AUDIT_WRITE and
+// the rights of the group utmp, which Attempt.Privileged gives. Call it on the
+// thread-group leader.
 package records
 
 /*
@@ -18,6 +20,7 @@ static void write_line(const char *ident, const char *line)
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,22 +33,59 @@ import (
 type Attempt struct {
 	Caller   string
 	Target   string // as typed; the passwd entry's own name once that is known
+	Known    bool   // Target is a user's name
 	Terminal string // name of the terminal, with its /dev/; empty: none
+	Program  string // path of this program
+
+	// Privileged runs f with what the records need. nil: only the system log is written.
+	Privileged func(f func() error) error
 
 	recorded bool
 }
 
 // Opened records a session and the tuple it has (cap_text_formats(7)).
-func (a *Attempt) Opened(tuple string) { a.write(a.line("") + " iab=" + tuple) }
+func (a *Attempt) Opened(tuple string) {
+	a.record(a.line("")+" iab="+tuple, func() error { return audit(a.auditText(tuple, true)) })
+}
 
 // Failed records an attempt without a session, and why. After Opened, or a
 // second time, it does nothing.
-func (a *Attempt) Failed(reason string) { a.write(a.line("FAILED SU ") + ": " + Escape(reason)) }
+func (a *Attempt) Failed(reason string) {
+	a.record(a.line("FAILED SU ")+": "+Escape(reason), func() error { return audit(a.auditText("", false)) })
+}
 
-func (a *Attempt) write(line string) {
-	if !a.recorded {
-		a.recorded = true
-		syslog(line)
+// Denied is Failed, of somebody whom the stack did not let in: that is a
+// failed login, too.
+func (a *Attempt) Denied(reason string) {
+	a.record(a.line("FAILED SU ")+": "+Escape(reason), func() error {
+		return errors.Join(a.failedLogin(), audit(a.auditText("", false)))
+	})
+}
+
+// Renamed records that a module made another user of the target.
+func (a *Attempt) Renamed(name string) {
+	syslog(a.line("") + ": PAM_USER is now " + Escape(name))
+	a.Target, a.Known = name, true
+}
+
+// record writes the system log's line first, which needs nothing. What else
+// cannot be written is told there.
+func (a *Attempt) record(line string, privileged func() error) {
+	if a.recorded {
+		return
+	}
+	a.recorded = true
+	syslog(line)
+	if a.Privileged == nil {
+		return
+	}
+	a.note(a.Privileged(privileged))
+}
+
+// note tells the system log which record could not be written.
+func (a *Attempt) note(err error) {
+	if err != nil {
+		syslog(a.line("") + ": record: " + Escape(err.Error()))
 	}
 }
 

@@ -149,8 +149,8 @@ func TestExplainKnowsDefaultsAndDrafts(t *testing.T) {
 		"required":         {[]string{"--require", "ghost"}, explained{Authenticate: "ignore", Error: policyFile + ": ghost: no rule names the target, and CapabilityRequire is on"}},
 		"a draft":          {[]string{"--config", draft, "ghost"}, explained{Config: draft, Line: 2, Rule: "cap_kill ghost", Match: "ghost", Action: "set", IAB: "cap_kill", Authenticate: "success"}},
 		"beyond the file":  {[]string{"--config", draft, "beta"}, explained{Config: draft, Line: 1, Rule: "^cap_kill beta", Match: "beta", Action: "set", IAB: "^cap_kill", Authenticate: "success"}},
-		"no such user":     {[]string{"nobody-at-all"}, explained{Authenticate: "ignore", Error: "nobody-at-all: no such account"}},
-		"no such caller":   {[]string{"--caller", "nobody-at-all", "ghost"}, explained{Authenticate: "ignore", Error: "--caller: nobody-at-all: no such account"}},
+		"no such user":     {[]string{"nobody-at-all"}, explained{Authenticate: "ignore", Error: "nobody-at-all: no such user or group"}},
+		"no such caller":   {[]string{"--caller", "nobody-at-all", "ghost"}, explained{Authenticate: "ignore", Error: "--caller: nobody-at-all: no such user or group"}},
 		"a missing draft":  {[]string{"--config", "/opt/none", "ghost"}, explained{Config: "/opt/none", Authenticate: "ignore", Error: "/opt/none: no such file"}},
 		"another's caller": {[]string{"--caller", "ghost", "beta"}, explained{Line: 1, Rule: "none beta", Match: "beta", Action: "none", Authenticate: "success"}},
 	} {

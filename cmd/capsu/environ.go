@@ -2,23 +2,21 @@ package main
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"capsu/account"
 )
 
-// Search paths of a login shell; login.defs(5) has the same defaults.
-const (
-	userPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
-	rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-)
+// notInherited are variables of the caller's session that must not reach
+// another's, unless the whole environment is to be preserved.
+var notInherited = []string{"XDG_RUNTIME_DIR", "XDG_SESSION_ID", "DBUS_SESSION_BUS_ADDRESS"}
 
-// notInherited are variables of the caller's that must not reach a session:
-// the caller's own runtime directory and session, and the settings of Go's runtime.
-var notInherited = []string{
-	"XDG_RUNTIME_DIR", "XDG_SESSION_ID", "DBUS_SESSION_BUS_ADDRESS",
-	"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GORACE", "GOTRACEBACK", "GOCOVERDIR",
-}
+// ofTheRuntime are settings of Go's runtime: never passed.
+var ofTheRuntime = []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GORACE", "GOTRACEBACK", "GOCOVERDIR"}
+
+// alwaysSet are variables that a login sets and -w cannot keep.
+var alwaysSet = []string{"HOME", "SHELL", "USER", "LOGNAME", "PATH"}
 
 // environment is a list of variables, each once, in order.
 type environment struct {
@@ -43,7 +41,11 @@ func (e *environment) add(entry string) {
 	}
 }
 
-func (e *environment) remove(name string) { delete(e.values, name) }
+func (e *environment) remove(names ...string) {
+	for _, name := range names {
+		delete(e.values, name)
+	}
+}
 
 func (e *environment) list() []string {
 	var all []string
@@ -58,33 +60,41 @@ func (e *environment) list() []string {
 
 // environ returns a session's environment: as su makes it, the PAM
 // environment last. caller is the caller's, entries as found.
-func environ(caller, pam []string, u *account.User, shell string, login bool) []string {
+func environ(o *sessionOptions, caller, pam []string, u *account.User, shell string, defs account.Defs) []string {
 	var e environment
 	for _, entry := range caller {
 		name, _, _ := strings.Cut(entry, "=")
-		if !login || name == "TERM" {
+		if !o.login || name == "TERM" || slices.Contains(o.keep, name) && !slices.Contains(alwaysSet, name) {
 			e.add(entry)
 		}
 	}
-	for _, name := range notInherited {
-		e.remove(name)
-	}
-	if login {
-		e.set("PATH", userPath)
-		if u.UID == 0 {
-			e.set("PATH", rootPath)
+	e.remove(ofTheRuntime...)
+	if !o.preserves() {
+		e.remove(notInherited...)
+		if o.login || defs.AlwaysSetPath() {
+			e.set("PATH", defs.Path(u.UID))
 		}
-	}
-	e.set("HOME", u.Home)
-	e.set("SHELL", shell)
-	if login || u.UID != 0 {
-		e.set("USER", u.Name)
-		e.set("LOGNAME", u.Name)
+		e.set("HOME", u.Home)
+		e.set("SHELL", shell)
+		if o.login || u.UID != 0 {
+			e.set("USER", u.Name)
+			e.set("LOGNAME", u.Name)
+		}
 	}
 	for _, entry := range pam {
 		e.add(entry)
 	}
 	return e.list()
+}
+
+// valueOf returns a variable of the caller's, the last if there are more.
+func valueOf(environ []string, name string) (value string) {
+	for _, entry := range environ {
+		if v, is := strings.CutPrefix(entry, name+"="); is {
+			value = v
+		}
+	}
+	return value
 }
 
 // shellOf returns the shell to run: the one asked for if the target may choose
@@ -110,6 +120,9 @@ func arguments(shell string, o *sessionOptions) []string {
 		name = "-" + name
 	}
 	args := []string{name}
+	if o.fast {
+		args = append(args, "-f")
+	}
 	if o.hasCommand {
 		args = append(args, "-c", o.command)
 	}

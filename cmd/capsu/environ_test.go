@@ -10,22 +10,32 @@ import (
 func TestEnvironmentOfASession(t *testing.T) {
 	ghost := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
 	root := &account.User{Name: "root", UID: 0, Home: "/root"}
+	plain, login := sessionOptions{}, sessionOptions{login: true}
 	caller := []string{"A=1", "A=2", "bad", "=bad", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GODEBUG=x", "GOPATH=/go", "B=l1\nl2"}
 	for name, c := range map[string]struct {
-		user  *account.User
-		pam   []string
-		login bool
-		want  []string
+		user *account.User
+		pam  []string
+		o    sessionOptions
+		defs account.Defs
+		want []string
 	}{
-		"plain": {ghost, nil, false, []string{"A=2", "TERM=vt100", "USER=ghost", "HOME=/home/ghost", "GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh", "LOGNAME=ghost"}},
-		"root keeps the caller's USER": {root, nil, false,
+		"plain": {ghost, nil, plain, nil, []string{"A=2", "TERM=vt100", "USER=ghost", "HOME=/home/ghost", "GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh", "LOGNAME=ghost"}},
+		"root keeps the caller's USER": {root, nil, plain, nil,
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh"}},
-		"login":      {ghost, nil, true, []string{"TERM=vt100", "PATH=" + userPath, "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
-		"login root": {root, nil, true, []string{"TERM=vt100", "PATH=" + rootPath, "HOME=/root", "SHELL=/bin/sh", "USER=root", "LOGNAME=root"}},
-		"the PAM environment has the last word": {ghost, []string{"HOME=/pam", "XDG_RUNTIME_DIR=/pam", "none"}, true,
-			[]string{"TERM=vt100", "PATH=" + userPath, "HOME=/pam", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost", "XDG_RUNTIME_DIR=/pam"}},
+		"login":      {ghost, nil, login, nil, []string{"TERM=vt100", "PATH=/usr/local/bin:/bin:/usr/bin", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
+		"login root": {root, nil, login, nil, []string{"TERM=vt100", "PATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin", "HOME=/root", "SHELL=/bin/sh", "USER=root", "LOGNAME=root"}},
+		"the PAM environment has the last word": {ghost, []string{"HOME=/pam", "XDG_RUNTIME_DIR=/pam", "none"}, login, account.Defs{"env_path": "/p"},
+			[]string{"TERM=vt100", "PATH=/p", "HOME=/pam", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost", "XDG_RUNTIME_DIR=/pam"}},
+		"preserved": {ghost, nil, sessionOptions{preserve: true}, account.Defs{"always_set_path": "yes"},
+			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GOPATH=/go", "B=l1\nl2"}},
+		"preserved, but login": {ghost, nil, sessionOptions{preserve: true, login: true}, account.Defs{"env_path": "/p"},
+			[]string{"TERM=vt100", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
+		"kept by a login": {ghost, nil, sessionOptions{login: true, keep: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
+			[]string{"TERM=vt100", "B=l1\nl2", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
+		"PATH always": {root, nil, plain, account.Defs{"always_set_path": "yes", "env_supath": "/s"},
+			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "PATH=/s", "SHELL=/bin/sh"}},
 	} {
-		if got := environ(caller, c.pam, c.user, "/bin/sh", c.login); !slices.Equal(got, c.want) {
+		if got := environ(&c.o, caller, c.pam, c.user, "/bin/sh", c.defs); !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
 		}
 	}
@@ -58,6 +68,7 @@ func TestShellAndItsArguments(t *testing.T) {
 	}{
 		{sessionOptions{}, []string{"sh"}},
 		{sessionOptions{login: true, arguments: []string{"x"}}, []string{"-sh", "x"}},
+		{sessionOptions{fast: true, hasCommand: true, command: "x"}, []string{"sh", "-f", "-c", "x"}},
 		{sessionOptions{hasCommand: true, arguments: []string{"x"}}, []string{"sh", "-c", "", "x"}},
 	} {
 		if got := arguments("/bin/sh", &c.o); !slices.Equal(got, c.want) {

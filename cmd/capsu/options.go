@@ -4,18 +4,25 @@ package main
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_CAPABILITIES = 'C', OPT_COMMAND = 'c', OPT_HELP = 'h', OPT_LOGIN = 'l', OPT_SHELL = 's', OPT_VERSION = 'V',
-       OPT_DROP = 256, OPT_NO_NEW_PRIVS };
+enum { OPT_CAPABILITIES = 'C', OPT_COMMAND = 'c', OPT_FAST = 'f', OPT_GROUP = 'g', OPT_HELP = 'h', OPT_KEEP = 'w',
+       OPT_LOGIN = 'l', OPT_PRESERVE = 'm', OPT_PRESERVE_TOO = 'p', OPT_SHELL = 's', OPT_SUPP_GROUP = 'G', OPT_VERSION = 'V',
+       OPT_DROP = 256, OPT_NO_NEW_PRIVS, OPT_SESSION_COMMAND };
 
 static const struct option long_options[] = {
 	{"capabilities", required_argument, NULL, OPT_CAPABILITIES},
 	{"command", required_argument, NULL, OPT_COMMAND},
 	{"drop", required_argument, NULL, OPT_DROP},
+	{"fast", no_argument, NULL, OPT_FAST},
+	{"group", required_argument, NULL, OPT_GROUP},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"login", no_argument, NULL, OPT_LOGIN},
 	{"no-new-privs", no_argument, NULL, OPT_NO_NEW_PRIVS},
+	{"preserve-environment", no_argument, NULL, OPT_PRESERVE},
+	{"session-command", required_argument, NULL, OPT_SESSION_COMMAND},
 	{"shell", required_argument, NULL, OPT_SHELL},
+	{"supp-group", required_argument, NULL, OPT_SUPP_GROUP},
 	{"version", no_argument, NULL, OPT_VERSION},
+	{"whitelist-environment", required_argument, NULL, OPT_KEEP},
 	{NULL, 0, NULL, 0},
 };
 
@@ -23,7 +30,7 @@ static const struct option long_options[] = {
 static int next_option(int argc, char **argv)
 {
 	opterr = 0;
-	return getopt_long(argc, argv, ":C:c:hls:V", long_options, NULL);
+	return getopt_long(argc, argv, ":C:c:fg:G:hlmps:Vw:", long_options, NULL);
 }
 
 */
@@ -31,6 +38,7 @@ import "C"
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"capsu/policy"
@@ -46,8 +54,18 @@ capabilities that /etc/security/capability.conf grants that user.
 Arguments after the user go to the shell.
 
   -, -l, --login       login shell: fresh environment, home directory
-  -c, --command CMD    pass -c CMD to the shell
+  -c, --command CMD    pass -c CMD to the shell, in a session of its own
+      --session-command CMD
+                       as -c, in the caller's session
+  -f, --fast           pass -f to the shell
   -s, --shell PATH     run this shell, if the target's own is in /etc/shells
+  -m, -p, --preserve-environment
+                       keep the environment (not with --login)
+  -w, --whitelist-environment LIST
+                       variables that --login keeps, with commas between them
+  -g, --group GROUP    primary group; root only
+  -G, --supp-group GROUP
+                       supplementary group; root only; may be repeated
   -C, --capabilities IAB  take this tuple instead of the grant; never more
       --drop LIST         take these off the Inheritable and Ambient set
       --no-new-privs      nothing the session runs can gain privilege
@@ -66,13 +84,22 @@ type sessionOptions struct {
 	login      bool
 	command    string
 	hasCommand bool // -c '' is a command too
+	sameLeader bool // --session-command: no session (setsid) of its own
+	fast       bool
 	shell      string
+	preserve   bool     // -m; a login ignores it
+	keep       []string // -w
+	group      string   // -g
+	groups     []string // -G
 	narrow     *cap.IAB // -C; nil: the grant
 	drop       *cap.IAB // --drop
 	noNewPrivs bool
 	user       string
 	arguments  []string // for the shell
 }
+
+// preserves tells whether the caller's environment stays as it is.
+func (o *sessionOptions) preserves() bool { return o.preserve && !o.login }
 
 // usageError is a command line that cannot be meant.
 type usageError struct{ what string }
@@ -96,10 +123,18 @@ func parse(argv []string) (options, error) {
 	if len(argv) > 0 {
 		s.user, s.arguments = argv[0], argv[1:]
 	}
-	if s.user == "" {
-		return o, &usageError{"user: empty name"}
+	return o, s.check()
+}
+
+// check refuses what cannot be meant, each in its own sentence.
+func (o *sessionOptions) check() error {
+	switch {
+	case o.user == "":
+		return &usageError{"user: empty name"}
+	case o.preserve && o.keep != nil:
+		return &usageError{"-m and -w: exclude each other, for -w names what --login keeps"}
 	}
-	return o, nil
+	return nil
 }
 
 // read takes the options out of argv and returns the rest.
@@ -138,8 +173,19 @@ func (o *options) read(argv []string) (rest []string, err error) {
 			}
 		case C.OPT_NO_NEW_PRIVS:
 			o.session.noNewPrivs = true
-		case C.OPT_COMMAND:
+		case C.OPT_COMMAND, C.OPT_SESSION_COMMAND:
 			o.session.command, o.session.hasCommand = C.GoString(C.optarg), true
+			o.session.sameLeader = c == C.OPT_SESSION_COMMAND
+		case C.OPT_FAST:
+			o.session.fast = true
+		case C.OPT_GROUP:
+			o.session.group = C.GoString(C.optarg)
+		case C.OPT_SUPP_GROUP:
+			o.session.groups = append(o.session.groups, C.GoString(C.optarg))
+		case C.OPT_PRESERVE, C.OPT_PRESERVE_TOO:
+			o.session.preserve = true
+		case C.OPT_KEEP:
+			o.session.keep = append(o.session.keep, strings.Split(C.GoString(C.optarg), ",")...)
 		case C.OPT_HELP:
 			o.help = true
 		case C.OPT_LOGIN:

@@ -27,6 +27,12 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu -s /bin/sh ghost", sessionOptions{user: "ghost", shell: "/bin/sh"}},
 		{"capsu --shel /bin/sh ghost", sessionOptions{user: "ghost", shell: "/bin/sh"}},
 		{"capsu -- -ghost", sessionOptions{user: "-ghost"}},
+		{"capsu -fmg team -G a -Gb ghost", sessionOptions{user: "ghost", fast: true, preserve: true, group: "team", groups: []string{"a", "b"}}},
+		{"capsu -p ghost", sessionOptions{user: "ghost", preserve: true}},
+		{"capsu --pres --gr=1 --supp 2 ghost", sessionOptions{user: "ghost", preserve: true, group: "1", groups: []string{"2"}}},
+		{"capsu -w A,B --white C - ghost", sessionOptions{user: "ghost", login: true, keep: []string{"A", "B", "C"}}},
+		{"capsu --session-command x ghost", sessionOptions{user: "ghost", hasCommand: true, command: "x", sameLeader: true}},
+		{"capsu --session-command x -c y ghost", sessionOptions{user: "ghost", hasCommand: true, command: "y"}},
 		{"capsu --command= ghost", sessionOptions{user: "ghost", hasCommand: true}},
 	} {
 		o, err := parse(strings.Fields(c.argv))
@@ -58,6 +64,10 @@ func TestBadCommandLineNamesItsFault(t *testing.T) {
 		"capsu --command":              "option --command: an argument is missing",
 		"capsu --login=x":              "option --login=x: ",
 		"capsu --pty root":             "option --pty: unknown",
+		"capsu -m -w A ghost":          "-m and -w: exclude each other",
+		"capsu -w A -p ghost":          "-m and -w: exclude each other",
+		"capsu --s x ghost":            "option --s: unknown, ambiguous",
+		"capsu -g":                     "option -g: an argument is missing",
 		"capsu -C cap_no ghost":        `-C cap_no: unknown capability "cap_no"`,
 		"capsu --drop ^cap_kill ghost": `--drop ^cap_kill: prefix '^' in a list of capabilities`,
 	} {
@@ -79,6 +89,7 @@ func TestUsageAndParserAgree(t *testing.T) {
 			continue
 		}
 		words, _, _ := strings.Cut(line, "  ")
+		words = strings.TrimSpace(words)
 		for word := range strings.SplitSeq(words, ", ") {
 			name, _, _ := strings.Cut(word, " ")
 			// an argument to those that take one, a user to the others
@@ -87,8 +98,8 @@ func TestUsageAndParserAgree(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"-l", "--login", "-c", "--command", "-s", "--shell", "-C", "--capabilities", "--drop", "--no-new-privs", "-h", "--help", "-V", "--version"} {
-		if !strings.Contains(usage, name+" ") && !strings.Contains(usage, name+",") {
+	for _, name := range []string{"-f", "--fast", "-g", "--group", "-G", "--supp-group", "-m", "-p", "--preserve-environment", "-w", "--whitelist-environment", "--session-command", "-l", "--login", "-c", "--command", "-s", "--shell", "-C", "--capabilities", "--drop", "--no-new-privs", "-h", "--help", "-V", "--version"} {
+		if !strings.Contains(usage, name+" ") && !strings.Contains(usage, name+",") && !strings.Contains(usage, name+"\n") {
 			t.Errorf("usage lacks %s", name)
 		}
 	}

@@ -29,7 +29,7 @@ var fileCaps = []cap.Value{cap.DAC_OVERRIDE, cap.DAC_READ_SEARCH, cap.FOWNER, ca
 // every path. ended is nil if there was no session; an error beside it is what
 // closing said.
 func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
-	attempt := records.Attempt{Caller: fmt.Sprint("uid ", s.caller), Target: o.user, Terminal: terminal()}
+	attempt := &records.Attempt{Caller: fmt.Sprint("uid ", s.caller), Target: o.user, Terminal: terminal(), Program: ownPath()}
 	defer func() {
 		if err != nil {
 			attempt.Failed(reason(err))
@@ -39,29 +39,39 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	attempt.Privileged = recording(m)
 	caller, err := account.ByUID(s.caller)
 	if err != nil {
 		return nil, fmt.Errorf("caller: %w", err)
 	}
 	attempt.Caller = caller.Name
-	if err := refuseRoot(o.user, caller); err != nil {
+	name, err := resolve(o.user, caller, attempt)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := chooseGroups(o, caller)
+	if err != nil {
 		return nil, err
 	}
 	service := serviceFor(o)
-	tx, err := open(service, o.user, caller, s, m) // 3
+	tx, err := open(service, name, o.hasCommand, caller, s, m) // 3
 	if err != nil {
 		return nil, err
 	}
 	defer closing(&err, m, tx.End)
 
+	tx.OnFailure(func(err error) { attempt.Denied(reason(authentication(service, err))) })
 	if err := m.With(func() error { return authenticate(tx, service) }); err != nil { // 4
+		attempt.Denied(reason(err))
 		return nil, err
 	}
-	t, err := newTarget(tx, caller, s, m) // 5
+	t, err := newTarget(tx, caller, chosen, s, m) // 5
 	if err != nil {
 		return nil, err
 	}
-	attempt.Target = t.user.Name
+	if t.user.Name != attempt.Target {
+		attempt.Renamed(t.user.Name)
+	}
 	old := m.Identity()
 	if s.caller != 0 {
 		m.Withhold(fileCaps...)
@@ -79,7 +89,10 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if t.groups, err = m.Groups(); err != nil {
 		return nil, err
 	}
-	var limits launcher.Limits // 7
+	if o.login { // 7
+		defer attempt.Login()()
+	}
+	var limits launcher.Limits
 	opened, err = opening(m, func() (err error) { limits, err = openSession(tx, s); return err })
 	if opened {
 		defer closing(&err, m, tx.CloseSession)
@@ -108,6 +121,21 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	return m.Wait(child, s.front, grace) // then 10: the deferred closings
 }
 
+// recording gives records what they need: CAP_AUDIT_WRITE, and the group that
+// utmp, wtmp and btmp belong to.
+func recording(m *launcher.Monitor) func(f func() error) error {
+	return func(f func() error) error {
+		gid, _, err := account.Group("utmp")
+		if errors.Is(err, account.ErrUnknown) {
+			return m.With(f)
+		}
+		if err != nil {
+			return err
+		}
+		return m.AsGroup(gid, f)
+	}
+}
+
 // opening runs what must be closed again. It is open as soon as f has
 // succeeded, also if capabilities could not be lowered after it.
 func opening(m *launcher.Monitor, f func() error) (opened bool, err error) {
@@ -130,15 +158,29 @@ func closing(err *error, m *launcher.Monitor, f func() error) {
 	*err = errors.Join(*err, e)
 }
 
+// resolve returns the name to authenticate for: the passwd entry's own, also
+// of a uid, else the name as typed, which is the stack's to refuse like a wrong
+// password.
+func resolve(typed string, caller *account.User, a *records.Attempt) (string, error) {
+	u, err := account.ByName(typed)
+	if errors.Is(err, account.ErrUnknown) {
+		u, err = account.ByNumber(typed)
+	}
+	if err != nil {
+		return typed, nil
+	}
+	a.Target, a.Known = u.Name, true
+	return u.Name, refuseRoot(u, caller)
+}
+
 // refuseRoot refuses uid 0 as a target for callers other than root. What
 // PAM_USER says after authentication is asked again.
-func refuseRoot(name string, caller *account.User) error {
-	u, err := account.ByName(name)
-	if err == nil && u.UID == 0 && caller.UID != 0 {
+func refuseRoot(u, caller *account.User) error {
+	if u.UID == 0 && caller.UID != 0 {
 		return hinted("name a user: capsu USER; root as a target needs RootTarget on, which this version does not have yet",
 			"%s: uid 0 is not a target for callers other than root (RootTarget is off)", u.Name)
 	}
-	return nil // an unknown name is the stack's to refuse, like a wrong password
+	return nil
 }
 
 func serviceFor(o *sessionOptions) string {
@@ -149,12 +191,12 @@ func serviceFor(o *sessionOptions) string {
 }
 
 // open starts the PAM transaction and tells the modules who asks, and where.
-func open(service, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
+func open(service, user string, command bool, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
 	if err := pamconv.CheckService(service); err != nil {
 		return nil, hinted("as root: ./install.sh installs it", "PAM service %s: %w", service, err)
 	}
 	conv := &pamconv.Conversation{
-		In: 0, Out: 1, Err: 2,
+		In: 0, Out: 1, Err: 2, Mute: command,
 		Watch: s.front.FD, Waiting: m.Without,
 		Event: func() error { return interrupted(s.front.Event()) },
 	}

@@ -65,12 +65,18 @@ func newStart() (*start, error) {
 // installed, without a policy; a test compares them.
 const fileCapabilities = "cap_chown,cap_dac_override,cap_dac_read_search,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_audit_write"
 
-// explain says why there is no monitor, and what to do.
-func explain(fault int, errno syscall.Errno, call string) error {
+// ownPath is where this program's file is.
+func ownPath() string {
 	path, err := os.Readlink("/proc/self/exe")
 	if err != nil {
-		path = "capsu"
+		return "capsu"
 	}
+	return path
+}
+
+// explain says why there is no monitor, and what to do.
+func explain(fault int, errno syscall.Errno, call string) error {
+	path := ownPath()
 	setcap := fmt.Sprintf("as root: setcap %s=p %s (or ./install.sh)", fileCapabilities, path)
 	switch fault {
 	case C.FRONT_NO_PROC:

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"capsu/account"
 	"capsu/launcher"
@@ -15,14 +17,50 @@ import (
 // target is who the session is for, resolved once.
 type target struct {
 	user     *account.User
+	gid      uint32 // primary group, of the session
 	groups   []uint32
+	own      []uint32 // groups by NSS
 	decision policy.Decision
 	caller   *account.User
 }
 
+// groupChoice is what -g and -G say; nil where they say nothing.
+type groupChoice struct {
+	primary *uint32
+	list    []uint32
+}
+
+// chooseGroups looks up the groups of -g and -G, which are root's to choose.
+// Of several -G the first is the primary group, unless -g names one.
+func chooseGroups(o *sessionOptions, caller *account.User) (c groupChoice, err error) {
+	if o.group == "" && o.groups == nil {
+		return c, nil
+	}
+	if caller.UID != 0 {
+		return c, errors.New("-g and -G: only root may choose groups")
+	}
+	for _, name := range o.groups {
+		gid, err := account.GroupID(name)
+		if err != nil {
+			return c, fmt.Errorf("-G %w", err)
+		}
+		c.list = append(c.list, gid)
+	}
+	if o.group == "" {
+		c.primary = &c.list[0]
+		return c, nil
+	}
+	gid, err := account.GroupID(o.group)
+	if err != nil {
+		return c, fmt.Errorf("-g %w", err)
+	}
+	c.primary = &gid
+	return c, nil
+}
+
 // newTarget is stage 5: PAM_USER read back, its account, its groups and its
 // rule. What cannot be granted ends the attempt here.
-func newTarget(tx *pamconv.Transaction, caller *account.User, s *start, m *launcher.Monitor) (*target, error) {
+func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice, s *start, m *launcher.Monitor) (*target, error) {
 	name, err := tx.User()
 	if err != nil {
 		return nil, fmt.Errorf("PAM_USER: %w", err)
@@ -31,35 +69,67 @@ func newTarget(tx *pamconv.Transaction, caller *account.User, s *start, m *launc
 	if t.user, err = account.ByName(name); err != nil {
 		return nil, err
 	}
-	if err := refuseRoot(t.user.Name, caller); err != nil {
+	if err := refuseRoot(t.user, caller); err != nil {
 		return nil, err
 	}
 	if s.caller != 0 && t.user.UID == s.guard {
 		return nil, fmt.Errorf("%s: the guard is not a target", t.user.Name)
 	}
-	if t.groups, err = t.user.Groups(); err != nil {
+	if err := t.setGroups(chosen); err != nil {
 		return nil, err
 	}
+	if err := t.decide(m); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// setGroups takes the target's groups by NSS, or what root has chosen.
+func (t *target) setGroups(chosen groupChoice) (err error) {
+	t.gid = t.user.GID
+	if t.own, err = t.user.Groups(); err != nil {
+		return err
+	}
+	t.groups = t.own
+	if chosen.primary == nil {
+		return nil
+	}
+	t.gid = *chosen.primary
+	if chosen.list != nil {
+		t.groups = append([]uint32{t.gid}, chosen.list...)
+		slices.Sort(t.groups)
+		t.groups = slices.Compact(t.groups)
+		return nil
+	}
+	as := *t.user
+	as.GID = t.gid
+	t.groups, err = as.Groups()
+	return err
+}
+
+// decide asks the policy. A rule for a group goes by the groups that the
+// target has, not by those that root has chosen.
+func (t *target) decide(m *launcher.Monitor) (err error) {
 	t.decision, err = policy.Decide(policy.Parameters{}, policy.Subject{
-		Caller: caller.Name, Target: t.user.Name,
-		Member: func(group string) (bool, error) { return account.Member(t.groups, group) },
+		Caller: t.caller.Name, Target: t.user.Name,
+		Member: func(group string) (bool, error) { return account.Member(t.own, group) },
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if t.decision.Action == policy.Set {
 		if err := policy.Beyond(t.decision.IAB, m.Has, launcher.Bounded); err != nil {
-			return nil, &policy.Error{File: t.decision.File, Line: t.decision.Line, Err: err}
+			return &policy.Error{File: t.decision.File, Line: t.decision.Line, Err: err}
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // identity is what the monitor runs setcred and the session modules as: the
 // target's groups and gid; and between two uids of the guard, which keep the
 // target from reaching it, the target's. When root calls it stays uid 0.
 func (t *target) identity(now launcher.Identity) launcher.Identity {
-	id := launcher.Identity{UID: now.UID, GID: launcher.One(t.user.GID), Groups: t.groups}
+	id := launcher.Identity{UID: now.UID, GID: launcher.One(t.gid), Groups: t.groups}
 	if t.caller.UID != 0 {
 		id.UID.E = t.user.UID
 	}
@@ -76,18 +146,24 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 	if err != nil {
 		return nil, fmt.Errorf("PAM environment: %w", err)
 	}
-	shell, ignored := shellOf(o.shell, t.user, t.caller.UID == 0)
-	if ignored {
-		warn(fmt.Errorf("--shell %s: ignored, the shell of %s is not in /etc/shells", o.shell, t.user.Name))
+	var defs account.Defs
+	if !o.preserves() {
+		if defs, err = account.ReadDefs(); err != nil {
+			warn(err) // the search path is the built-in one
+		}
+	}
+	shell := t.shell(o, s)
+	if o.preserve && o.login {
+		warn(errors.New("-m: ignored, --login makes a fresh environment"))
 	}
 	spec := &launcher.Spec{
 		PAM: handle,
-		UID: t.user.UID, GID: t.user.GID, Groups: t.groups, Old: old,
+		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: old,
 		Securebits: s.securebits,
-		NewSession: o.hasCommand,
+		NewSession: o.hasCommand && !o.sameLeader,
 		Limits:     limits, Ignored: s.ignored &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
 		Path: shell, Args: arguments(shell, o),
-		Env: environ(s.environ, pamEnv, t.user, shell, o.login),
+		Env: environ(o, s.environ, pamEnv, t.user, shell, defs),
 	}
 	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.narrow, o.drop, o.noNewPrivs || t.blocksMore(o.narrow)
 	if o.login {
@@ -105,6 +181,19 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 		spec.Securebits |= cap.SecbitNoRoot | cap.SecbitNoRootLocked
 	}
 	return spec, nil
+}
+
+// shell chooses: -s, the caller's SHELL under -m, the target's own, /bin/sh.
+func (t *target) shell(o *sessionOptions, s *start) string {
+	asked, by := o.shell, "--shell"
+	if asked == "" && o.preserves() {
+		asked, by = valueOf(s.environ, "SHELL"), "SHELL"
+	}
+	shell, ignored := shellOf(asked, t.user, t.caller.UID == 0)
+	if ignored {
+		warn(fmt.Errorf("%s %s: ignored, the shell of %s is not in /etc/shells", by, asked, t.user.Name))
+	}
+	return shell
 }
 
 // blocksMore tells whether -C blocks what the rule does not. A set-uid program

@@ -1,0 +1,67 @@
+package account
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// Defs are the settings of login.defs(5) and /etc/default/su, in lower case.
+type Defs map[string]string
+
+// defsFiles in the order in which they are read: the later one wins.
+var defsFiles = []string{"/etc/login.defs", "/etc/default/su"}
+
+// Search paths of a session where no setting names one, as su has them.
+const (
+	userPath = "/usr/local/bin:/bin:/usr/bin"
+	rootPath = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin"
+)
+
+// ReadDefs reads the settings as su does: "NAME value" or "NAME=value", names
+// in any case, quotes and what follows a # taken away, the last one wins. A
+// missing file has none.
+func ReadDefs() (Defs, error) {
+	d := Defs{}
+	for _, path := range defsFiles {
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines := bufio.NewScanner(bytes.NewReader(text))
+		lines.Buffer(nil, len(text)+1)
+		for lines.Scan() {
+			line, _, _ := strings.Cut(lines.Text(), "#")
+			line = strings.TrimSpace(line)
+			if end := strings.IndexAny(line, " \t="); end > 0 {
+				value := strings.Trim(line[end:], " \t=")
+				d[strings.ToLower(line[:end])] = strings.Trim(value, `"`)
+			}
+		}
+	}
+	return d, nil
+}
+
+// Path returns the search path of a user's session: ENV_PATH, or for uid 0
+// ENV_SUPATH before ENV_ROOTPATH. A value may begin with "PATH=".
+func (d Defs) Path(uid uint32) string {
+	names, path := []string{"env_path"}, userPath
+	if uid == 0 {
+		names, path = []string{"env_supath", "env_rootpath"}, rootPath
+	}
+	for _, name := range names {
+		if value := strings.TrimPrefix(d[name], "PATH="); value != "" {
+			return value
+		}
+	}
+	return path
+}
+
+// AlwaysSetPath tells whether sessions that are no login get that path too.
+func (d Defs) AlwaysSetPath() bool { return strings.EqualFold(d["always_set_path"], "yes") }

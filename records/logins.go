@@ -1,0 +1,95 @@
+package records
+
+/*
+#cgo CFLAGS: -Wall -Wextra -Wno-stringop-truncation -O2
+#include <stdlib.h>
+#include "logins.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unsafe"
+)
+
+// The files, utmp(5).
+var (
+	utmpFile = "/run/utmp"
+	wtmpFile = "/var/log/wtmp"
+	btmpFile = "/var/log/btmp"
+)
+
+// Login enters a login of the target's on the terminal in utmp and wtmp. What it
+// returns enters the end, and puts back what utmp had before if the entry is
+// still ours. Without a terminal there is nothing to enter; files that are not
+// there are passed over.
+func (a *Attempt) Login() (end func()) {
+	if a.Terminal == "" || a.Privileged == nil {
+		return func() {}
+	}
+	var l login
+	a.note(a.Privileged(func() error { return l.open(a) }))
+	return func() { a.note(a.Privileged(l.close)) }
+}
+
+type login struct{ ours, before C.struct_utmpx }
+
+func (l *login) open(a *Attempt) error {
+	a.fill(&l.ours, C.USER_PROCESS, a.Target)
+	path := C.CString(utmpFile)
+	// SAFETY: C memory of our own, and entries that C keeps no pointer to.
+	defer C.free(unsafe.Pointer(path))
+	_, err := C.logins_put(path, &l.ours, &l.before)
+	return errors.Join(passOver(utmpFile, err), appendTo(wtmpFile, &l.ours))
+}
+
+func (l *login) close() error {
+	path := C.CString(utmpFile)
+	// SAFETY: as in open.
+	defer C.free(unsafe.Pointer(path))
+	_, err := C.logins_restore(path, &l.ours, &l.before)
+	end := l.ours
+	end.ut_type = C.DEAD_PROCESS
+	end.ut_user = [32]C.char{}
+	var now C.struct_utmpx
+	(&Attempt{}).fill(&now, C.DEAD_PROCESS, "")
+	end.ut_tv = now.ut_tv
+	return errors.Join(passOver(utmpFile, err), appendTo(wtmpFile, &end))
+}
+
+// failedLogin enters a failed login in btmp, as su does. A name that is no
+// user's is not written there: it may be a password typed at the wrong place.
+func (a *Attempt) failedLogin() error {
+	name := "(unknown)"
+	if a.Known {
+		name = a.Target
+	}
+	var entry C.struct_utmpx
+	a.fill(&entry, C.LOGIN_PROCESS, name)
+	return appendTo(btmpFile, &entry)
+}
+
+func (a *Attempt) fill(entry *C.struct_utmpx, kind C.short, user string) {
+	line, name := C.CString(strings.TrimPrefix(a.Terminal, "/dev/")), C.CString(user)
+	// SAFETY: as in open.
+	defer C.free(unsafe.Pointer(line))
+	defer C.free(unsafe.Pointer(name))
+	C.logins_fill(entry, kind, line, name)
+}
+
+func appendTo(file string, entry *C.struct_utmpx) error {
+	path := C.CString(file)
+	// SAFETY: as in open.
+	defer C.free(unsafe.Pointer(path))
+	_, err := C.logins_append(path, entry)
+	return passOver(file, err)
+}
+
+func passOver(file string, err error) error {
+	if err == nil || errors.Is(err, errNotThere) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
