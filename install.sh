@@ -11,7 +11,7 @@ usage() {
 Usage: ./install.sh [options]
 
 Builds capsu and installs it: the program with its file capabilities, its PAM
-services, the guard user, capsuctl. Then it verifies what it did. It may be run
+services, the guard user, capsuctl, manual pages. Then it verifies what it did. It may be run
 again, and should be when the stack or the policy has changed: the file
 capabilities are those that 'capsuctl filecaps' names.
 
@@ -140,6 +140,15 @@ install_programs() {
 	run mv -f "$program.new" "$program"
 }
 
+# Manual pages, by their section.
+install_manual() {
+	for page in doc/*.[1-8]; do
+		run install -D -m 644 "$page" "$(manual "$page")"
+	done
+}
+
+manual() { printf '%s\n' "$destdir$prefix/share/man/man${1##*.}/${1##*/}"; }
+
 verify() {
 	setcap -q -v "$all_caps" "$program" >/dev/null || fail "$program: has not the capabilities it should have: $(getcap "$program")"
 	[ -z "$(find "$program" -perm /6000)" ] || fail "$program: has a setuid or setgid bit"
@@ -170,6 +179,7 @@ do_install() {
 		install_service "$service"
 	done
 	install_programs
+	install_manual
 	if [ -n "$destdir" ]; then
 		say "then, as root on the machine itself:"
 		say "  useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --user-group $guard"
@@ -184,6 +194,9 @@ do_uninstall() {
 		fail "must be root"
 	fi
 	run rm -f "$program" "$bin/capsuctl"
+	for page in doc/*.[1-8]; do
+		run rm -f "$(manual "$page")"
+	done
 	for service in $services; do
 		to=/etc/pam.d/$service at=$destdir/etc/pam.d/$service
 		[ -e "$at" ] || continue

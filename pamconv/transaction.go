@@ -177,6 +177,9 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Status, e.Conversation}
 }
 
+// AccountExpired tells whether the account phase said so.
+func (e *Error) AccountExpired() bool { return errors.Is(e.Status, pam.ErrAcctExpired) }
+
 // Misconfigured tells whether the status speaks of the stack itself, whoever
 // is asked for: a module or a service that cannot be loaded.
 func (e *Error) Misconfigured() bool {

@@ -30,6 +30,9 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+		if page := must(t, "cat", prefix+"/share/man/man1/capsu.1"); !strings.Contains(page, ".Nm capsu") {
+			t.Errorf("the manual page: %q", page)
+		}
 		if !strings.Contains(out, "verified: "+prefix+"/bin/capsu cap_") || !strings.Contains(out, "/etc/pam.d/capsu was changed since it was installed and stays") {
 			t.Errorf("output %q", out)
 		}
@@ -49,7 +52,7 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	if out, err := script(t, "--uninstall"); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	for _, path := range []string{"/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu"} {
+	for _, path := range []string{"/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu", prefix + "/share/man/man1/capsu.1"} {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Errorf("%s is still there", path)
 		}

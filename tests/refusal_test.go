@@ -282,3 +282,21 @@ func TestBadCommandLineIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 		}
 	}
 }
+
+func TestNumbersThatAreNoUsersAreRefused(t *testing.T) {
+	for _, name := range []string{"4294967295", "4294967296", "#-1", "#0", " 0", "+0", "0x0", "-0", "99999999999999999999", "00000000000000000000004294967296"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			expectRefusal(t, capsu(t, "-c", "echo in", "--", name), neutral)
+		})
+	}
+	for _, name := range []string{"0", "00"} {
+		expectRefusal(t, capsu(t, name, "-c", "echo in"), "root: uid 0 is not a target")
+	}
+	expectRun(t, capsu(t, id(t, "-u", "ghost"), "-c", "id -un"), "ghost\n")
+	// a name comes before a number
+	account(t, "4242", "-s", "/bin/sh", "--badname")
+	setPassword(t, "4242", password)
+	account(t, "other", "-u", "4242", "-s", "/bin/sh")
+	expectRun(t, capsu(t, "4242", "-c", "id -un"), "4242\n")
+}

@@ -106,6 +106,7 @@ func hintOf(err error) string {
 	var usage *usageError
 	var service *serviceError
 	var limit *launcher.LimitError
+	var call *pamconv.Error
 	switch {
 	case errors.As(err, &h):
 		return h.hint
@@ -121,6 +122,14 @@ func hintOf(err error) string {
 		return "no session is opened with a policy that cannot be relied on; root can mend the file"
 	case errors.As(err, &service):
 		return "see syslog (authpriv) for what libpam could not load"
+	case errors.Is(err, pamconv.ErrEndOfInput):
+		return "the stack asks for a password; give it on a terminal, or as the first line of standard input"
+	case errors.Is(err, pamconv.ErrBackground):
+		return "bring it to the foreground: fg"
+	case errors.As(err, &call) && call.AccountExpired():
+		return "an administrator can renew the account: chage -E"
+	case errors.As(err, &call):
+		return "a module of the PAM service refuses; syslog (authpriv) may say why"
 	case errors.Is(err, unix.EAGAIN):
 		return "too many processes: the limit RLIMIT_NPROC of the caller, the target or the guard is reached (ulimit -u)"
 	case errors.As(err, &limit):
