@@ -61,10 +61,13 @@ func (e *environment) list() []string {
 // environ returns a session's environment: as su makes it, the PAM
 // environment last. caller is the caller's, entries as found.
 func environ(o *sessionOptions, caller, pam []string, u *account.User, shell string, defs account.Defs) []string {
+	kept := map[string]bool{"TERM": true}
+	for _, name := range o.keep {
+		kept[name] = !slices.Contains(alwaysSet, name)
+	}
 	var e environment
 	for _, entry := range caller {
-		name, _, _ := strings.Cut(entry, "=")
-		if !o.login || name == "TERM" || slices.Contains(o.keep, name) && !slices.Contains(alwaysSet, name) {
+		if name, _, _ := strings.Cut(entry, "="); !o.login || kept[name] {
 			e.add(entry)
 		}
 	}

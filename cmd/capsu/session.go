@@ -122,14 +122,14 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 }
 
 // recording gives records what they need: CAP_AUDIT_WRITE, and the group that
-// utmp, wtmp and btmp belong to.
+// utmp, wtmp and btmp belong to, looked up here, where nothing is effective.
 func recording(m *launcher.Monitor) func(f func() error) error {
+	gid, _, err := account.Group("utmp")
 	return func(f func() error) error {
-		gid, _, err := account.Group("utmp")
-		if errors.Is(err, account.ErrUnknown) {
+		switch {
+		case errors.Is(err, account.ErrUnknown):
 			return m.With(f)
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		return m.AsGroup(gid, f)
