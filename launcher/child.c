@@ -77,7 +77,7 @@ static void default_signals(const struct child_spec *s)
 	}
 }
 
-static void unblock_signals(const struct child_spec *s)
+void child_unblock(const struct child_spec *s)
 {
 	sigset_t set;
 
@@ -124,6 +124,22 @@ static void end_pam(const struct child_spec *s, struct sets *now)
 	int status = pam_end(s->pam, PAM_SUCCESS | PAM_DATA_SILENT);
 	if (status != PAM_SUCCESS)
 		child_same(s, CHILD_PAM_END, PAM_SUCCESS, (uint64_t)status);
+}
+
+/* 0-2, the report and the leader's socket are the session's; what modules left
+ * open is not. Those two close by themselves at exec. */
+static void close_others(const struct child_spec *s)
+{
+	int low = s->report, high = s->report;
+
+	if (s->terminal >= 0) {
+		low = s->lead < low ? s->lead : low;
+		high = s->lead > high ? s->lead : high;
+	}
+	if (low < 3 || (low > 3 && syscall(SYS_close_range, 3, low - 1, 0) < 0) ||
+	    (high - low > 1 && syscall(SYS_close_range, low + 1, high - 1, 0) < 0) ||
+	    syscall(SYS_close_range, high + 1, ~0U, 0) < 0)
+		child_fail(s, CHILD_DESCRIPTORS);
 }
 
 static void try_to_regain(const struct child_spec *s)
@@ -176,10 +192,9 @@ static void __attribute__((noreturn)) run(const struct child_spec *s)
 	end_pam(s, &c);
 	if (s->new_session && setsid() < 0)
 		child_fail(s, CHILD_SETSID);
-	/* 0-2 and the report are the session's; what modules left open is not */
-	if (s->report < 3 || (s->report > 3 && syscall(SYS_close_range, 3, s->report - 1, 0) < 0) ||
-	    syscall(SYS_close_range, s->report + 1, ~0U, 0) < 0)
-		child_fail(s, CHILD_DESCRIPTORS);
+	if (s->terminal >= 0)
+		child_take_terminal(s);
+	close_others(s);
 	child_apply_tuple(s, &tuple, &amb, &bnd);
 	try_to_regain(s);
 	if (s->home && chdir(s->home) < 0) {
@@ -187,9 +202,6 @@ static void __attribute__((noreturn)) run(const struct child_spec *s)
 		if (chdir("/") < 0)
 			_exit(1);
 	}
-	for (int r = 0; r < RLIM_NLIMITS; r++)
-		if (setrlimit(r, &s->limits[r]) < 0)
-			child_fail(s, CHILD_LIMITS);
 	/* After the last change of identity, which would clear it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0) < 0 || getppid() != s->monitor)
 		child_fail(s, CHILD_PARENT);
@@ -198,7 +210,12 @@ static void __attribute__((noreturn)) run(const struct child_spec *s)
 	verify(s, tuple, amb, bnd);
 	child_tell(s, CHILD_TUPLE, 0, tuple.i, amb);
 	child_tell(s, CHILD_BOUNDS, 0, 0, bnd);
-	unblock_signals(s);
+	if (s->terminal >= 0)
+		child_split(s); /* before the limits: they are the command's, and may forbid a fork */
+	for (int r = 0; r < RLIM_NLIMITS; r++)
+		if (setrlimit(r, &s->limits[r]) < 0)
+			child_fail(s, CHILD_LIMITS);
+	child_unblock(s);
 	execve(s->path, s->argv, s->envp);
 	child_fail(s, CHILD_EXEC);
 }

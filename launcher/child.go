@@ -11,43 +11,180 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
+
+	"capsu/tty"
 
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Spec is what a session shall be. The zero value of a field takes nothing
-// away and gives nothing.
-type Spec struct {
-	PAM unsafe.Pointer // the pam_handle_t
+// Child is the running session.
+type Child struct {
+	pid   int // of this process's child: the session, or its leader
+	pidfd int
+	group bool   // without a pseudo-terminal: it leads a process group of its own
+	path  string // of its shell
 
-	UID, GID uint32
-	Groups   []uint32
-	Old      Identity // what the monitor was at start: must not be had back
+	terminal *tty.Pty // the session's own, or nil
+	lead     int      // socket to the session's leader, or -1
+	stops    int      // eventfd that tells of stops without a leader, or -1
+	command  int      // with a leader: pidfd of its child
 
-	Tuple      *cap.IAB // decided tuple; nil: what stands after pam_end
-	Passed     uint64   // without Tuple: Inheritable added to what stands
-	Securebits cap.Secbits
+	foreground bool // the command began in the foreground of terminal
+	reaped     bool // pid has been waited for
 
-	// Taking less than the grant, which is what stands after pam_end and Tuple;
-	// compared in the child, where that is known.
-	Narrow     *cap.IAB // replaces the grant, and must not exceed it; nil: the grant
-	Drop       *cap.IAB // its Inheritable bits are taken off I and A; nil: none
-	NoNewPrivs bool
+	inheritable, ambient, bounding uint64 // as the child read them back before exec
+}
 
-	NewSession bool   // no controlling terminal, process group of its own
-	Home       string // directory to enter; empty: stay
-	Limits     Limits
-	Ignored    uint64 // signals ignored, bit n-1
-	Mask       uint64 // signals blocked, bit n-1
+// Tuple is what the session started with: what it has been given, read back by
+// the child itself. Blocked is what its bounding set lacks and this process's has.
+func (c *Child) Tuple() (*cap.IAB, error) {
+	iab := cap.NewIAB()
+	for v := cap.Value(0); v < cap.MaxBits(); v++ {
+		for vector, on := range map[cap.Vector]bool{
+			cap.Inh: c.inheritable&(1<<v) != 0, cap.Amb: c.ambient&(1<<v) != 0, cap.Bound: c.bounding&(1<<v) == 0 && Bounded(v),
+		} {
+			if !on {
+				continue
+			}
+			if err := iab.SetVector(vector, true, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return iab, nil
+}
 
-	Path string   // of the shell
-	Args []string // with argv[0]
-	Env  []string
+// Launch forks on this thread, the one that ran PAM, and returns when the
+// session runs its shell or has failed to. warn gets what does not prevent the
+// session. A child that failed has been waited for.
+func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error) {
+	c := &Child{pidfd: -1, group: s.NewSession, path: s.Path,
+		terminal: s.Terminal, foreground: s.Foreground, lead: -1, stops: -1, command: -1}
+	pipe, lead := []int{-1, -1}, [2]int{-1, -1}
+	if err := unix.Pipe2(pipe, unix.O_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	defer unix.Close(pipe[0])
+	err := c.connect(&lead)
+	if err == nil {
+		c.pid, err = m.fork(s, pipe[1], lead[1])
+	}
+	unix.Close(pipe[1])
+	closeAll(lead[1])
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	if c.pidfd, err = unix.PidfdOpen(c.pid, 0); err == nil {
+		err = c.started(pipe[0], front, warn)
+	}
+	if err == nil && s.Terminal != nil {
+		err = s.Terminal.HandOver()
+	}
+	if err != nil {
+		c.close()
+		return nil, errors.Join(err, m.With(func() error { return reapKilled(c.pid) }))
+	}
+	return c, nil
+}
+
+// connect makes what tells of the session's stops: a socket to its leader, or
+// an event at each SIGCHLD.
+func (c *Child) connect(lead *[2]int) (err error) {
+	if c.terminal != nil {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			return fmt.Errorf("socketpair: %w", err)
+		}
+		*lead, c.lead = pair, pair[0]
+		return nil
+	}
+	if c.stops, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	if r, err := C.child_hear_of_children(C.int(c.stops)); r < 0 {
+		return fmt.Errorf("SIGCHLD: %w", err)
+	}
+	return nil
+}
+
+// close closes the descriptors; a leader then ends.
+func (c *Child) close() {
+	if c.stops >= 0 {
+		C.child_hear_of_children(-1)
+	}
+	closeAll(c.pidfd, c.lead, c.stops, c.command)
+}
+
+func closeAll(fds ...int) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+func wrap(what string, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", what, err)
+	}
+	return err
+}
+
+// started reads the report pipe to its end, which exec makes.
+func (c *Child) started(pipe int, front *Front, warn func(error)) error {
+	for {
+		if err := front.waitBeside(pipe); err != nil {
+			return err
+		}
+		var r C.struct_child_report
+		// SAFETY: the child writes this struct, whole, by one write to a pipe.
+		n, err := unix.Read(pipe, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("report of the child: %w", err)
+		case n == 0:
+			return nil
+		case n != int(unsafe.Sizeof(r)):
+			return errors.New("report of the child: cut short")
+		}
+		var cause error
+		if r.err != 0 {
+			cause = syscall.Errno(r.err)
+		}
+		switch r.step {
+		case C.CHILD_HOME:
+			warn(&HomeError{cause})
+			continue
+		case C.CHILD_TUPLE:
+			c.inheritable, c.ambient = uint64(r.want), uint64(r.got)
+			continue
+		case C.CHILD_BOUNDS:
+			c.bounding = uint64(r.got)
+			continue
+		case C.CHILD_COMMAND:
+			if r.err != 0 {
+				break
+			}
+			// It is our child's child, which does not reap it: the pid is its.
+			if c.command, err = unix.PidfdOpen(int(r.got), 0); err != nil {
+				return fmt.Errorf("pidfd_open: %w", err)
+			}
+			continue
+		case C.CHILD_EXEC:
+			return &ExecError{c.path, cause}
+		}
+		if err := beyond(r.step, uint64(r.want), uint64(r.got)); err != nil {
+			return err
+		}
+		return &StepError{C.GoString(C.child_step_name(r.step)), cause, uint64(r.want), uint64(r.got)}
+	}
 }
 
 // StepError says at which step the child could not become the session.
@@ -114,170 +251,3 @@ func (e *HomeError) Unwrap() error { return e.Err }
 
 // ErrStopped says that the session was ended before it began.
 var ErrStopped = errors.New("ended before the session began")
-
-// Launch forks on this thread, the one that ran PAM, and returns when the
-// session runs its shell or has failed to. warn gets what does not prevent the
-// session. A child that failed has been waited for.
-func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error) {
-	pipe := []int{-1, -1}
-	if err := unix.Pipe2(pipe, unix.O_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("pipe: %w", err)
-	}
-	defer unix.Close(pipe[0])
-	pid, err := m.fork(s, pipe[1])
-	unix.Close(pipe[1])
-	if err != nil {
-		return nil, err
-	}
-	c, err := newChild(pid, s)
-	if err == nil {
-		err = c.started(pipe[0], front, warn)
-	}
-	if err != nil {
-		return nil, errors.Join(err, m.With(func() error { return reapKilled(pid) }))
-	}
-	return c, nil
-}
-
-// fork fills in the C side of s. Nothing is allocated after the fork.
-func (m *Monitor) fork(s *Spec, report int) (int, error) {
-	// SAFETY: everything the child reads is in C memory, or in cs, which is in
-	// Go memory but holds no pointer into it except groups, pinned by use below.
-	arena := &arena{}
-	defer arena.free()
-	cs := C.struct_child_spec{
-		pam: s.PAM, monitor: C.pid_t(unix.Getpid()),
-		uid: C.uid_t(s.UID), gid: C.gid_t(s.GID),
-		groups: arena.groups(s.Groups), ngroups: C.size_t(len(s.Groups)),
-		regain: [2]C.uid_t{0, C.uid_t(s.Old.UID.R)}, regain_gid: C.gid_t(s.Old.GID.R),
-		passed:    C.uint64_t(s.Passed),
-		modules_i: C.uint64_t(m.inheritable), modules_a: C.uint64_t(m.ambient),
-		withheld:   C.uint64_t(m.withheld),
-		securebits: C.int(s.Securebits),
-		ignored:    C.uint64_t(s.Ignored), mask: C.uint64_t(s.Mask),
-		path: arena.text(s.Path), argv: arena.list(s.Args), envp: arena.list(s.Env),
-		report: C.int(report),
-	}
-	if s.Tuple != nil {
-		cs.decided = 1
-		cs.inheritable = C.uint64_t(vector(s.Tuple, cap.Inh))
-		cs.ambient = C.uint64_t(vector(s.Tuple, cap.Amb))
-		cs.blocked = C.uint64_t(vector(s.Tuple, cap.Bound))
-	}
-	if s.Narrow != nil {
-		cs.narrowed = 1
-		cs.narrow_i = C.uint64_t(vector(s.Narrow, cap.Inh))
-		cs.narrow_a = C.uint64_t(vector(s.Narrow, cap.Amb))
-		cs.narrow_b = C.uint64_t(vector(s.Narrow, cap.Bound))
-	}
-	if s.Drop != nil {
-		cs.dropped = C.uint64_t(vector(s.Drop, cap.Inh))
-	}
-	if s.NoNewPrivs {
-		cs.no_new_privs = 1
-	}
-	if s.NewSession {
-		cs.new_session = 1
-	}
-	if s.Home != "" {
-		cs.home = arena.text(s.Home)
-	}
-	for r, l := range s.Limits {
-		cs.limits[r] = C.struct_rlimit{rlim_cur: C.rlim_t(l.Cur), rlim_max: C.rlim_t(l.Max)}
-	}
-	pid, err := C.child_fork(&cs)
-	if pid < 0 {
-		return 0, fmt.Errorf("fork: %w", err)
-	}
-	return int(pid), nil
-}
-
-// vector returns one vector of a tuple as bits.
-func vector(iab *cap.IAB, v cap.Vector) (bits uint64) {
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, err := iab.GetVector(v, c); err == nil && on {
-			bits |= 1 << c
-		}
-	}
-	return bits
-}
-
-// arena owns C memory until the fork has been made.
-type arena struct{ owned []unsafe.Pointer }
-
-func (a *arena) free() {
-	for _, p := range a.owned {
-		C.free(p)
-	}
-}
-
-func (a *arena) text(s string) *C.char {
-	p := C.CString(s)
-	a.owned = append(a.owned, unsafe.Pointer(p))
-	return p
-}
-
-func (a *arena) list(texts []string) **C.char {
-	n := len(texts) + 1
-	// SAFETY: n pointers of C memory, the last one NULL, as execve wants them.
-	p := C.calloc(C.size_t(n), C.size_t(unsafe.Sizeof((*C.char)(nil))))
-	a.owned = append(a.owned, p)
-	for i, s := range texts {
-		unsafe.Slice((**C.char)(p), n)[i] = a.text(s)
-	}
-	return (**C.char)(p)
-}
-
-func (a *arena) groups(ids []uint32) *C.gid_t {
-	// SAFETY: room for one more than ids, so that it is never empty.
-	p := C.calloc(C.size_t(len(ids)+1), C.size_t(unsafe.Sizeof(C.gid_t(0))))
-	a.owned = append(a.owned, p)
-	sorted := slices.Sorted(slices.Values(ids))
-	for i, g := range sorted {
-		unsafe.Slice((*C.gid_t)(p), len(ids)+1)[i] = C.gid_t(g)
-	}
-	return (*C.gid_t)(p)
-}
-
-// started reads the report pipe to its end, which exec makes.
-func (c *Child) started(pipe int, front *Front, warn func(error)) error {
-	for {
-		if err := front.waitBeside(pipe); err != nil {
-			return err
-		}
-		var r C.struct_child_report
-		// SAFETY: the child writes this struct, whole, by one write to a pipe.
-		n, err := unix.Read(pipe, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return fmt.Errorf("report of the child: %w", err)
-		case n == 0:
-			return nil
-		case n != int(unsafe.Sizeof(r)):
-			return errors.New("report of the child: cut short")
-		}
-		var cause error
-		if r.err != 0 {
-			cause = syscall.Errno(r.err)
-		}
-		switch r.step {
-		case C.CHILD_HOME:
-			warn(&HomeError{cause})
-			continue
-		case C.CHILD_TUPLE:
-			c.inheritable, c.ambient = uint64(r.want), uint64(r.got)
-			continue
-		case C.CHILD_BOUNDS:
-			c.bounding = uint64(r.got)
-			continue
-		case C.CHILD_EXEC:
-			return &ExecError{c.path, cause}
-		}
-		if err := beyond(r.step, uint64(r.want), uint64(r.got)); err != nil {
-			return err
-		}
-		return &StepError{C.GoString(C.child_step_name(r.step)), cause, uint64(r.want), uint64(r.got)}
-	}
-}

@@ -35,6 +35,9 @@ struct child_spec {
 	int securebits;        /* the session's */
 
 	int new_session;       /* setsid */
+	int terminal;          /* descriptor of a pseudo-terminal's slave for the session, or -1 */
+	int lead;              /* with terminal: the leader's end of its socket to the monitor */
+	int foreground;        /* with terminal: the command begins in its foreground */
 	const char *home;      /* directory to enter, NULL: stay */
 	struct rlimit limits[RLIM_NLIMITS];
 	uint64_t ignored;      /* signals ignored in the session, bit n-1 */
@@ -51,7 +54,8 @@ struct child_report {
 	int step;              /* enum child_step */
 	int err;               /* errno, or 0 where two values should agree and do not */
 	uint64_t want, got;    /* those values; of CHILD_TUPLE, which is no fault, Inheritable
-	                        * and Ambient; of CHILD_BOUNDS what is left of Bounding */
+	                        * and Ambient; of CHILD_BOUNDS what is left of Bounding; of
+	                        * CHILD_COMMAND the pid of the session leader's child */
 };
 
 #define CHILD_STEPS(X) \
@@ -63,6 +67,9 @@ struct child_report {
 	X(CHILD_SETUID, "setresuid") \
 	X(CHILD_PAM_END, "pam_end") \
 	X(CHILD_SETSID, "setsid") \
+	X(CHILD_TERMINAL, "terminal") \
+	X(CHILD_LEADER, "session leader") \
+	X(CHILD_COMMAND, "command") \
 	X(CHILD_DESCRIPTORS, "descriptors") \
 	X(CHILD_SECUREBITS, "securebits") \
 	X(CHILD_BEYOND_INHERITABLE, "Inheritable beyond the grant") \
@@ -112,5 +119,26 @@ void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t go
 /* child_apply_tuple takes the grant or less, leaves nothing effective, and says
  * what should stand now: tuple (e, p, i), Ambient and Bounding. */
 void child_apply_tuple(const struct child_spec *s, struct sets *tuple, uint64_t *amb, uint64_t *bnd);
+
+/* child_unblock sets the session's signal mask. */
+void child_unblock(const struct child_spec *s);
+
+/* child_take_terminal makes the pseudo-terminal this new session's, and its
+ * descriptors 0 to 2 as far as they were terminals. */
+void child_take_terminal(const struct child_spec *s);
+
+/* child_split makes this process the leader of the session and returns in its
+ * child, the command, in a process group of its own. */
+void child_split(const struct child_spec *s);
+
+/* Messages of the leader to the monitor, si_code and si_status of waitid(2); and
+ * what the monitor says by one byte: continue in foreground or background. */
+struct lead_report { int code, status; };
+#define LEAD_FOREGROUND 'F'
+#define LEAD_BACKGROUND 'B'
+
+/* child_hear_of_children has fd, an eventfd, written to when a child of this
+ * process stops or ends. */
+int child_hear_of_children(int fd);
 
 #endif

@@ -111,11 +111,14 @@ func TestEventsOfTheFront(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &Front{FD: fds[0]}
-	if got := f.Event(); got != 0 {
+	if got := f.Event(); got != (Event{}) {
 		t.Errorf("nothing sent: %v", got)
 	}
-	for sent, want := range map[string]unix.Signal{
-		"T": unix.SIGTERM, "H": unix.SIGHUP, "I": unix.SIGINT, "Q": unix.SIGQUIT, "x": 0, "\x00": 0, "TTTTTTTTTTTTTTTT": unix.SIGTERM,
+	for sent, want := range map[string]Event{
+		"T": {Signal: unix.SIGTERM}, "H": {Signal: unix.SIGHUP}, "TTTTTTTTTTTTTTTT": {Signal: unix.SIGTERM}, "x": {}, "\x00": {},
+		"I": {Signal: unix.SIGINT}, "Q": {Signal: unix.SIGQUIT}, "Z": {Signal: unix.SIGTSTP}, "W": {Signal: unix.SIGWINCH},
+		"i": {Signal: unix.SIGINT, Key: true}, "q": {Signal: unix.SIGQUIT, Key: true}, "z": {Signal: unix.SIGTSTP, Key: true},
+		"C": {Signal: unix.SIGCONT}, "O": {Signal: unix.SIGCONT, Unstopped: true},
 	} {
 		if err := unix.Sendmsg(fds[1], []byte(sent), nil, nil, 0); err != nil {
 			t.Fatal(err)
@@ -126,7 +129,7 @@ func TestEventsOfTheFront(t *testing.T) {
 		}
 	}
 	f.ending = 0
-	for _, sent := range []string{"I", "Q"} {
+	for _, sent := range []string{"I", "Q", "Z", "i", "q", "z", "C", "O", "W"} {
 		unix.Sendmsg(fds[1], []byte(sent), nil, nil, 0)
 	}
 	if got := f.Ending(); got != 0 {
@@ -140,12 +143,12 @@ func TestEventsOfTheFront(t *testing.T) {
 	f.ending = 0
 	unix.Close(fds[1])
 	for range 2 { // or a second prompt would wait for ever
-		if got := f.Event(); got != unix.SIGHUP {
+		if got := f.Event().Signal; got != unix.SIGHUP {
 			t.Errorf("the front is gone: %v", got)
 		}
 	}
 	f.ending = unix.SIGTERM
-	if got := f.Event(); got != unix.SIGTERM || f.Ending() != unix.SIGTERM {
+	if got := f.Event().Signal; got != unix.SIGTERM || f.Ending() != unix.SIGTERM {
 		t.Errorf("what ends a session is not forgotten: %v", got)
 	}
 	unix.Close(fds[0])

@@ -5,145 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"capsu/tty"
+
 	"golang.org/x/sys/unix"
-	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
-
-// Front is the monitor's end of the socket to the front, which does not block.
-// Nothing that comes from there is trusted: it says that the caller wants an
-// end, no more.
-type Front struct {
-	FD     int
-	closed bool
-	ending unix.Signal // SIGTERM or SIGHUP, once one has come
-}
-
-// Event takes one event: SIGTERM, SIGHUP, SIGINT or SIGQUIT as the front got
-// it, SIGHUP when the front is gone, 0 when there is nothing (more). SIGTERM
-// and SIGHUP stay: who asks again gets them again.
-func (f *Front) Event() unix.Signal {
-	if f.ending == 0 {
-		switch sig := f.next(); sig {
-		case unix.SIGTERM, unix.SIGHUP:
-			f.ending = sig
-		default:
-			return sig
-		}
-	} else {
-		f.next()
-	}
-	return f.ending
-}
-
-// next allocates nothing: the caller can send as many as he likes, and the
-// runtime does not collect garbage.
-func (f *Front) next() unix.Signal {
-	if f.closed {
-		return unix.SIGHUP
-	}
-	var b [8]byte
-	n, err := unix.Read(f.FD, b[:])
-	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
-		return 0
-	case err != nil || n == 0:
-		f.closed = true
-		return unix.SIGHUP
-	}
-	switch b[0] {
-	case 'T':
-		return unix.SIGTERM
-	case 'H':
-		return unix.SIGHUP
-	case 'I':
-		return unix.SIGINT
-	case 'Q':
-		return unix.SIGQUIT
-	}
-	return 0
-}
-
-// Ending takes all events that are there and returns the one that ends a
-// session which has not begun: SIGTERM or SIGHUP. Ctrl-C counts at prompts only.
-func (f *Front) Ending() unix.Signal {
-	for {
-		switch sig := f.Event(); sig {
-		case 0, unix.SIGTERM, unix.SIGHUP:
-			return sig
-		}
-	}
-}
-
-func (f *Front) poll() unix.PollFd {
-	if f.closed {
-		return unix.PollFd{Fd: -1}
-	}
-	return unix.PollFd{Fd: int32(f.FD), Events: unix.POLLIN}
-}
-
-// launchGrace is how long a child may still take to become the session when
-// the front wants an end.
-const launchGrace = 2 * time.Second
-
-// waitBeside waits until fd, the child's report, is readable. When something
-// comes from the front it stays there, for Wait, and the child has a grace.
-func (f *Front) waitBeside(fd int) error {
-	for timeout := -1; ; {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, f.poll()}
-		if timeout >= 0 {
-			fds = fds[:1]
-		}
-		n, err := unix.Poll(fds, timeout)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return fmt.Errorf("poll: %w", err)
-		case fds[0].Revents != 0:
-			return nil
-		case n == 0:
-			return ErrStopped
-		default:
-			timeout = int(launchGrace / time.Millisecond)
-		}
-	}
-}
-
-// Child is the running session.
-type Child struct {
-	pid   int
-	pidfd int
-	group bool   // it leads a process group of its own
-	path  string // of its shell
-
-	inheritable, ambient, bounding uint64 // as the child read them back before exec
-}
-
-// Tuple is what the session started with: what it has been given, read back by
-// the child itself. Blocked is what its bounding set lacks and this process's has.
-func (c *Child) Tuple() (*cap.IAB, error) {
-	iab := cap.NewIAB()
-	for v := cap.Value(0); v < cap.MaxBits(); v++ {
-		for vector, on := range map[cap.Vector]bool{
-			cap.Inh: c.inheritable&(1<<v) != 0, cap.Amb: c.ambient&(1<<v) != 0, cap.Bound: c.bounding&(1<<v) == 0 && Bounded(v),
-		} {
-			if !on {
-				continue
-			}
-			if err := iab.SetVector(vector, true, v); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return iab, nil
-}
-
-func newChild(pid int, s *Spec) (*Child, error) {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return nil, fmt.Errorf("pidfd_open: %w", err)
-	}
-	return &Child{pid: pid, pidfd: fd, group: s.NewSession, path: s.Path}, nil
-}
 
 // Result is how a session ended.
 type Result struct {
@@ -152,115 +17,196 @@ type Result struct {
 	By unix.Signal
 }
 
+// What Wait polls.
+const (
+	onEnd    = iota // the child's pidfd
+	onChange        // what tells of stops
+	onFront
+	onRelay // three
+	polled  = onRelay + 3
+)
+
+// waiting is a session that runs, or is stopped.
+type waiting struct {
+	m          *Monitor
+	c          *Child
+	front      *Front
+	relay      *relay // nil: the session has the caller's terminal, or none
+	grace      time.Duration
+	deadline   time.Time // of the session, once it has to end
+	foreground bool      // of its pseudo-terminal: the command has it
+	stopped    bool
+	ended      bool
+	result     Result
+	fds        [polled]unix.PollFd
+}
+
 // Wait waits for this child only: a module may have children of its own.
+//
 // SIGTERM and SIGHUP from the front end the session: the signal, then after
-// grace SIGKILL. SIGINT and SIGQUIT are passed to a session that the terminal
-// cannot reach. If it cannot wait any longer it ends the session: nobody else would.
+// grace SIGKILL. SIGINT, SIGQUIT and SIGTSTP are passed on to a session that has
+// not heard the key itself. When the session stops, so does the front, and when
+// the front goes on, the session does. If Wait cannot wait any longer it ends
+// the session: nobody else would.
 func (m *Monitor) Wait(c *Child, front *Front, grace time.Duration) (*Result, error) {
-	var r Result
-	var deadline time.Time
-	for {
-		ended, err := m.step(c, front, &r, &deadline, grace)
-		if err != nil {
-			return nil, errors.Join(err, m.End(c))
-		}
-		if ended {
-			unix.Close(c.pidfd)
-			return &r, nil
-		}
+	w := &waiting{m: m, c: c, front: front, grace: grace, foreground: c.terminal == nil || c.foreground}
+	if c.terminal != nil {
+		w.relay = newRelay(c.terminal)
+		defer w.relay.close()
 	}
-}
-
-// step waits for one thing to happen, and answers it.
-func (m *Monitor) step(c *Child, front *Front, r *Result, deadline *time.Time, grace time.Duration) (ended bool, err error) {
-	timeout := -1
-	if !deadline.IsZero() {
-		timeout = int(max(time.Until(*deadline), 0)/time.Millisecond) + 1
+	err := w.continued()
+	for err == nil && !w.ended {
+		err = w.step()
 	}
-	fds := []unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}, front.poll()}
-	_, err = unix.Poll(fds, timeout)
-	switch {
-	case err == unix.EINTR:
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("poll: %w", err)
-	case fds[0].Revents != 0:
-		r.Status, err = reap(c.pid)
-		return true, err
-	case !deadline.IsZero() && !time.Now().Before(*deadline):
-		*deadline = time.Time{} // SIGKILL needs no second one
-		return false, m.signal(c, unix.SIGKILL)
-	case fds[1].Revents == 0:
-		return false, nil
-	}
-	switch sig := front.Event(); {
-	case sig == 0:
-	case sig == unix.SIGTERM || sig == unix.SIGHUP:
-		if r.By != 0 {
-			return false, nil // already ending
-		}
-		r.By, *deadline = sig, time.Now().Add(grace)
-		signals := []unix.Signal{unix.SIGTERM, unix.SIGCONT}
-		if sig == unix.SIGHUP { // by which an interactive shell ends; it ignores SIGTERM
-			signals = []unix.Signal{unix.SIGHUP, unix.SIGTERM, unix.SIGCONT}
-		}
-		return false, m.signal(c, signals...)
-	case c.group:
-		// As the terminal would: to those that the target may signal. It needs no
-		// capability, so that a flood of them costs next to nothing.
-		if err := unix.Kill(-c.pid, sig); err == unix.EPERM {
-			return false, m.signal(c, sig)
-		}
-	}
-	return false, nil
-}
-
-// signal sends to the session's process group if it has one of its own, else
-// to its first process, which has not been waited for: the pid is still its.
-func (m *Monitor) signal(c *Child, signals ...unix.Signal) error {
-	return m.With(func() error {
-		to := c.pid
-		if c.group {
-			to = -c.pid
-		}
-		for _, sig := range signals {
-			if err := unix.Kill(to, sig); err != nil && err != unix.ESRCH {
-				return fmt.Errorf("kill: %w", err)
-			}
-		}
-		return nil
-	})
-}
-
-func reap(pid int) (unix.WaitStatus, error) {
-	var status unix.WaitStatus
-	for {
-		_, err := unix.Wait4(pid, &status, 0, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return 0, fmt.Errorf("wait: %w", err)
-		}
-		return status, nil
-	}
-}
-
-func reapKilled(pid int) error {
-	err := unix.Kill(pid, unix.SIGKILL)
-	_, reaped := reap(pid)
-	return errors.Join(err, reaped)
-}
-
-// End kills a session that must not go on, and waits for it.
-func (m *Monitor) End(c *Child) error {
-	defer unix.Close(c.pidfd)
-	err := m.signal(c, unix.SIGKILL)
 	if err != nil {
-		if e := unix.Kill(c.pid, unix.SIGKILL); e != nil {
-			return errors.Join(err, e) // it will get SIGHUP when we are gone
+		return nil, errors.Join(err, m.End(c))
+	}
+	c.close()
+	return &w.result, nil
+}
+
+// step waits for something to happen, and answers it.
+func (w *waiting) step() error {
+	timeout := -1
+	if !w.deadline.IsZero() {
+		timeout = int(max(time.Until(w.deadline), 0)/time.Millisecond) + 1
+	}
+	w.fds = [polled]unix.PollFd{
+		onEnd:    {Fd: int32(w.c.pidfd), Events: unix.POLLIN},
+		onChange: {Fd: int32(max(w.c.lead, w.c.stops)), Events: unix.POLLIN},
+		onFront:  w.front.poll(),
+		onRelay:  {Fd: -1}, onRelay + 1: {Fd: -1}, onRelay + 2: {Fd: -1},
+	}
+	if w.relay != nil {
+		w.relay.interests(w.fds[onRelay:])
+	}
+	if _, err := unix.Poll(w.fds[:], timeout); err == unix.EINTR {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("poll: %w", err)
+	}
+	if w.fds[onChange].Revents != 0 || w.fds[onEnd].Revents != 0 {
+		if err := w.changed(); err != nil || w.ended {
+			return err
 		}
 	}
-	_, reaped := reap(c.pid)
-	return errors.Join(err, reaped)
+	if !w.deadline.IsZero() && !time.Now().Before(w.deadline) {
+		w.deadline = time.Time{} // SIGKILL needs no second one
+		return w.m.signal(w.c, unix.SIGKILL)
+	}
+	if w.fds[onFront].Revents != 0 {
+		if err := w.happened(w.front.Event()); err != nil {
+			return err
+		}
+	}
+	if w.relay != nil && w.relay.carry(w.fds[onRelay:]) {
+		return w.end(unix.SIGHUP)
+	}
+	return nil
+}
+
+// changed looks what the session has become.
+func (w *waiting) changed() error {
+	status, news, err := w.c.status(w.fds[onEnd].Revents != 0)
+	switch {
+	case err != nil || !news:
+		return err
+	case status.Stopped():
+		return w.hasStopped(status.StopSignal())
+	}
+	w.ended, w.result.Status = true, status
+	if w.relay == nil {
+		return nil
+	}
+	w.relay.drain() // before the leader is gone: its end drops what is not read
+	return w.m.endLeader(w.c)
+}
+
+// hasStopped has the front stop, too.
+func (w *waiting) hasStopped(sig unix.Signal) error {
+	switch {
+	case w.result.By != 0: // it has to end, not to stop
+		return w.m.resume(w.c, w.foreground)
+	case w.relay != nil && (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && tty.Foreground(0):
+		// It wants the terminal, which has become ours meanwhile.
+		w.foreground = w.relay.resume()
+		return w.m.resume(w.c, w.foreground)
+	case w.relay != nil:
+		w.relay.suspend()
+	}
+	w.stopped = true
+	if sig != unix.SIGTTIN && sig != unix.SIGTTOU {
+		sig = unix.SIGTSTP
+	}
+	if err := w.front.RequestStop(sig); err != nil && err != unix.EAGAIN { // full: it has been asked
+		return fmt.Errorf("front: %w", err)
+	}
+	return nil
+}
+
+// happened answers what happened to the front.
+func (w *waiting) happened(e Event) error {
+	if w.front.Gone() && w.relay != nil {
+		w.relay.abandon()
+	}
+	switch e.Signal {
+	case unix.SIGTERM, unix.SIGHUP:
+		return w.end(e.Signal)
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP:
+		return w.key(e)
+	case unix.SIGCONT:
+		return w.continued()
+	case unix.SIGWINCH:
+		if w.relay != nil && !w.relay.paused {
+			w.relay.resize()
+		}
+	}
+	return nil
+}
+
+// continued goes on with the session, where the front is now.
+func (w *waiting) continued() error {
+	foreground := w.relay == nil || w.relay.resume()
+	if !w.stopped && foreground == w.foreground {
+		return nil
+	}
+	w.stopped, w.foreground = false, foreground
+	return w.m.resume(w.c, foreground)
+}
+
+// key passes SIGINT, SIGQUIT or SIGTSTP on. Of these only a stop is sure:
+// whoever stops the front wants the session stopped.
+func (w *waiting) key(e Event) error {
+	sig := e.Signal
+	switch {
+	case w.relay != nil && w.foreground && (e.Key || sig != unix.SIGTSTP):
+		w.c.terminal.Signal(sig)
+		return nil
+	case w.relay == nil && !w.c.group && e.Key:
+		return nil // it has heard it itself
+	case sig == unix.SIGTSTP:
+		sig = unix.SIGSTOP // the kernel does not stop an orphaned group by SIGTSTP
+	}
+	// To those that the target may signal. It needs no capability, so that a
+	// flood of them costs next to nothing.
+	if err := w.c.kill(sig); err == unix.EPERM {
+		return w.m.signal(w.c, sig)
+	}
+	return nil
+}
+
+// end begins to end the session.
+func (w *waiting) end(sig unix.Signal) error {
+	if w.result.By != 0 {
+		return nil // already ending
+	}
+	w.result.By, w.deadline = sig, time.Now().Add(w.grace)
+	signals := []unix.Signal{unix.SIGTERM, unix.SIGCONT}
+	if sig == unix.SIGHUP { // by which an interactive shell ends; it ignores SIGTERM
+		signals = []unix.Signal{unix.SIGHUP, unix.SIGTERM, unix.SIGCONT}
+	}
+	if err := w.m.signal(w.c, signals...); err != nil {
+		return err
+	}
+	return w.continued()
 }

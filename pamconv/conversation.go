@@ -6,6 +6,8 @@ import (
 	"time"
 	"unsafe"
 
+	"capsu/tty"
+
 	"github.com/msteinert/pam/v2"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -23,10 +25,8 @@ type Conversation struct {
 	// Mute leaves out TEXT_INFO, as su does for a command.
 	Mute bool
 
-	// Watch is a descriptor polled beside In while a prompt waits, or -1;
-	// Event is called when it is readable, and an error from it ends the prompt.
-	Watch int
-	Event func() error
+	// Outside is what may happen while a prompt waits; nil: nothing.
+	Outside Outside
 	// Waiting runs wait, which waits for a person, with nothing privileged.
 	// nil: run it as it is.
 	Waiting func(wait func() error) error
@@ -34,6 +34,20 @@ type Conversation struct {
 	reply [maxReply]byte // the one place a secret is in, until wiped
 	used  int
 	fault error
+}
+
+// Outside is the caller's shell, as the front tells of it.
+type Outside interface {
+	// Descriptor is polled beside In while a prompt waits.
+	Descriptor() int
+	// Begin forgets the keys that came when no prompt waited. An error ends the prompt.
+	Begin() error
+	// Event is called when Descriptor is readable. stop asks for Stop; an error
+	// ends the prompt.
+	Event() (stop bool, err error)
+	// Stop stops what the caller's shell sees, by SIGTSTP or SIGTTIN, and returns
+	// when it goes on. stopped is false if there is nobody who could continue it.
+	Stop(sig unix.Signal) (stopped bool, err error)
 }
 
 // The ways a prompt ends without an answer.
@@ -94,26 +108,73 @@ func (c *Conversation) prompt(text string, echo bool) (string, error) {
 	return unsafe.String(&c.reply[0], c.used), nil
 }
 
-// read shows the prompt and takes a line, with the terminal's modes set for
-// it and put back on every way out.
-func (c *Conversation) read(text string, echo bool) (err error) {
+// errStop says that the prompt has to be stopped and shown again.
+var errStop = errors.New("stopped")
+
+// read shows the prompt and takes a line, again after each stop.
+func (c *Conversation) read(text string, echo bool) error {
+	if c.Outside != nil {
+		if err := c.Outside.Begin(); err != nil {
+			return err
+		}
+	}
 	onTerminal := term.IsTerminal(c.In)
+	for {
+		if onTerminal && !tty.Foreground(c.In) {
+			// Under su the first touch of the terminal stops it, and fg continues it.
+			if stopped, err := c.stop(unix.SIGTTIN); err != nil {
+				return err
+			} else if !stopped {
+				return ErrBackground
+			}
+			continue
+		}
+		err := c.ask(text, echo, onTerminal)
+		if err != errStop {
+			return err
+		}
+		if onTerminal {
+			c.wipe() // what was typed has been discarded
+			if !tty.Foreground(c.In) {
+				continue
+			}
+		}
+		if _, err := c.stop(unix.SIGTSTP); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Conversation) stop(sig unix.Signal) (stopped bool, err error) {
+	if c.Outside == nil {
+		return false, nil
+	}
+	return c.Outside.Stop(sig)
+}
+
+// ask shows the prompt and takes a line, with the terminal's modes set for it
+// and put back on every way out.
+func (c *Conversation) ask(text string, echo, onTerminal bool) error {
 	if onTerminal {
-		restore, err := setModes(c.In, echo)
-		if err != nil {
+		modes := tty.Modes{FD: c.In}
+		if err := modes.Prompt(echo); err != nil {
 			return err
 		}
 		// The newline that was not echoed comes after the modes are back.
 		defer func() {
-			restore()
+			modes.Restore(true)
 			if !echo {
 				Show(c.Err, "\n")
 			}
 		}()
 	}
 	Show(c.Err, text)
-	// A terminal hands out a line at a time, so a read cannot go past it. A pipe
-	// is read byte by byte: what follows the newline is the session's.
+	return c.line(onTerminal)
+}
+
+// line takes a line. A terminal hands out one at a time, so a read cannot go
+// past it. A pipe is read byte by byte: what follows the newline is the session's.
+func (c *Conversation) line(onTerminal bool) error {
 	most := 1
 	if onTerminal {
 		most = maxReply
@@ -124,6 +185,9 @@ func (c *Conversation) read(text string, echo bool) (err error) {
 		}
 		if c.used == maxReply {
 			return ErrReplyLength
+		}
+		if onTerminal && !tty.Foreground(c.In) {
+			return errStop // the front was stopped behind our back: what is typed is for the shell
 		}
 		n, err := unix.Read(c.In, c.reply[c.used:min(c.used+most, maxReply)])
 		switch {
@@ -162,16 +226,21 @@ func (c *Conversation) checkReply() error {
 	return nil
 }
 
-// poll waits until there is something to read, heeding Watch.
+// poll waits until there is something to read, heeding what happens outside.
 func (c *Conversation) poll() error {
 	for {
-		fds := []unix.PollFd{{Fd: int32(c.In), Events: unix.POLLIN}, {Fd: int32(c.Watch), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(c.In), Events: unix.POLLIN}, {Fd: -1}}
+		if c.Outside != nil {
+			fds[1] = unix.PollFd{Fd: int32(c.Outside.Descriptor()), Events: unix.POLLIN}
+		}
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			return err
 		}
-		if fds[1].Revents != 0 && c.Event != nil {
-			if err := c.Event(); err != nil {
+		if fds[1].Revents != 0 {
+			if stop, err := c.Outside.Event(); err != nil {
 				return err
+			} else if stop {
+				return errStop
 			}
 			continue
 		}
@@ -185,37 +254,6 @@ func (c *Conversation) poll() error {
 func (c *Conversation) wipe() {
 	clear(c.reply[:])
 	c.used = 0
-}
-
-// setModes makes the terminal take one line, with or without echo, discarding
-// what was typed before, and returns what puts the modes back; that discards
-// what was typed and not read, so that half a password reaches nobody.
-func setModes(fd int, echo bool) (restore func(), err error) {
-	foreground, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
-	if err == nil && foreground != unix.Getpgrp() {
-		return nil, ErrBackground
-	}
-	found, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return nil, err
-	}
-	modes := *found
-	modes.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO
-	if !echo {
-		modes.Lflag &^= unix.ECHO | unix.ECHONL
-	}
-	modes.Iflag |= unix.ICRNL
-	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &modes); err != nil {
-		return nil, err
-	}
-	return func() {
-		// More than once: a terminal left without echo is worth the trouble.
-		for range 3 {
-			if unix.IoctlSetTermios(fd, unix.TCSETSF, found) == nil {
-				return
-			}
-		}
-	}, nil
 }
 
 // Show writes text, as far as there is somebody to read it: what is shown

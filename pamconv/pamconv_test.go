@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/msteinert/pam/v2"
+	"golang.org/x/sys/unix"
 )
 
 // world is a folder of PAM services, with the module of testdata/ask.c.
@@ -48,7 +49,7 @@ func talk(t *testing.T, answers string) (c *Conversation, out func() (stdout, st
 		t.Fatal(err)
 	}
 	files[0][1].Close()
-	c = &Conversation{In: int(files[0][0].Fd()), Out: int(files[1][1].Fd()), Err: int(files[2][1].Fd()), Watch: -1}
+	c = &Conversation{In: int(files[0][0].Fd()), Out: int(files[1][1].Fd()), Err: int(files[2][1].Fd())}
 	t.Cleanup(func() { runtime.KeepAlive(files) })
 	return c, func() (string, string) {
 		var text [2]string
@@ -137,7 +138,7 @@ func TestConversationThatFailsHandsOutNothing(t *testing.T) {
 				}
 				defer r.Close()
 				w.Close()
-				conv.Watch, conv.Event = int(r.Fd()), func() error { return errEvent }
+				conv.Outside = ending(r.Fd())
 			case errPanic:
 				conv.Waiting = func(func() error) error { panic(errPanic.Error()) }
 			case errWaiting:
@@ -156,6 +157,14 @@ func TestConversationThatFailsHandsOutNothing(t *testing.T) {
 		})
 	}
 }
+
+// ending is a front whose owner wants an end.
+type ending int
+
+func (e ending) Descriptor() int              { return int(e) }
+func (ending) Begin() error                   { return nil }
+func (ending) Event() (bool, error)           { return false, errEvent }
+func (ending) Stop(unix.Signal) (bool, error) { return false, nil }
 
 var (
 	errEvent   = errors.New("the caller wants an end")

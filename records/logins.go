@@ -21,23 +21,26 @@ var (
 	btmpFile = "/var/log/btmp"
 )
 
-// Login enters a login of the target's on the terminal in utmp and wtmp. What it
+// Login enters a login of the target's on a terminal in utmp and wtmp. What it
 // returns enters the end, and puts back what utmp had before if the entry is
 // still ours. Without a terminal there is nothing to enter; files that are not
 // there are passed over.
-func (a *Attempt) Login() (end func()) {
-	if a.Terminal == "" || a.Privileged == nil {
+func (a *Attempt) Login(terminal string) (end func()) {
+	if terminal == "" || a.Privileged == nil {
 		return func() {}
 	}
-	var l login
-	a.note(a.Privileged(func() error { return l.open(a) }))
+	l := login{terminal: terminal}
+	a.note(a.Privileged(func() error { return l.open(a.Target) }))
 	return func() { a.note(a.Privileged(l.close)) }
 }
 
-type login struct{ ours, before C.struct_utmpx }
+type login struct {
+	terminal     string
+	ours, before C.struct_utmpx
+}
 
-func (l *login) open(a *Attempt) error {
-	a.fill(&l.ours, C.USER_PROCESS, a.Target)
+func (l *login) open(user string) error {
+	fill(&l.ours, C.USER_PROCESS, l.terminal, user)
 	path := C.CString(utmpFile)
 	// SAFETY: C memory of our own, and entries that C keeps no pointer to.
 	defer C.free(unsafe.Pointer(path))
@@ -54,7 +57,7 @@ func (l *login) close() error {
 	end.ut_type = C.DEAD_PROCESS
 	end.ut_user = [32]C.char{}
 	var now C.struct_utmpx
-	(&Attempt{}).fill(&now, C.DEAD_PROCESS, "")
+	fill(&now, C.DEAD_PROCESS, "", "")
 	end.ut_tv = now.ut_tv
 	return errors.Join(passOver(utmpFile, err), appendTo(wtmpFile, &end))
 }
@@ -67,12 +70,12 @@ func (a *Attempt) failedLogin() error {
 		name = a.Target
 	}
 	var entry C.struct_utmpx
-	a.fill(&entry, C.LOGIN_PROCESS, name)
+	fill(&entry, C.LOGIN_PROCESS, a.Terminal, name)
 	return appendTo(btmpFile, &entry)
 }
 
-func (a *Attempt) fill(entry *C.struct_utmpx, kind C.short, user string) {
-	line, name := C.CString(strings.TrimPrefix(a.Terminal, "/dev/")), C.CString(user)
+func fill(entry *C.struct_utmpx, kind C.short, terminal, user string) {
+	line, name := C.CString(strings.TrimPrefix(terminal, "/dev/")), C.CString(user)
 	// SAFETY: as in open.
 	defer C.free(unsafe.Pointer(line))
 	defer C.free(unsafe.Pointer(name))

@@ -57,17 +57,16 @@ func files(t *testing.T) {
 
 func TestLoginIsEnteredAndWhatWasThereComesBack(t *testing.T) {
 	files(t)
-	outer := &Attempt{Target: "alpha", Terminal: "/dev/pts/300"}
-	var first, second, inner login
-	if err := first.open(outer); err != nil {
+	first, second, inner := login{terminal: "/dev/pts/300"}, login{terminal: "/dev/tty7"}, login{terminal: "/dev/pts/300"}
+	if err := first.open("alpha"); err != nil {
 		t.Fatal(err)
 	}
 	first.ours.ut_pid = 1 // another process's, as for login(1)
-	if err := second.open(&Attempt{Target: "other", Terminal: "/dev/tty7"}); err != nil {
+	if err := second.open("other"); err != nil {
 		t.Fatal(err)
 	}
 	before := entries(t, utmpFile)
-	if err := inner.open(&Attempt{Target: "ghost", Terminal: "/dev/pts/300"}); err != nil {
+	if err := inner.open("ghost"); err != nil {
 		t.Fatal(err)
 	}
 	now := entries(t, utmpFile)
@@ -88,8 +87,8 @@ func TestLoginIsEnteredAndWhatWasThereComesBack(t *testing.T) {
 
 func TestLoginThatIsNotOursAnyMoreIsLeftAlone(t *testing.T) {
 	files(t)
-	var l login
-	if err := l.open(&Attempt{Target: "ghost", Terminal: "/dev/pts/3"}); err != nil {
+	l := login{terminal: "/dev/pts/3"}
+	if err := l.open("ghost"); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(utmpFile)
@@ -107,7 +106,8 @@ func TestLoginThatIsNotOursAnyMoreIsLeftAlone(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// ours, with nothing before it: it ends
-	if err := l.open(&Attempt{Target: "beta", Terminal: "/dev/pts/4"}); err != nil {
+	l = login{terminal: "/dev/pts/4"}
+	if err := l.open("beta"); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.close(); err != nil {
@@ -124,8 +124,8 @@ func TestFilesThatAreNotThereArePassedOverAndNotMade(t *testing.T) {
 		os.Remove(f)
 	}
 	a := &Attempt{Target: "ghost", Terminal: "/dev/pts/3"}
-	var l login
-	if err := l.open(a); err != nil {
+	l := login{terminal: a.Terminal}
+	if err := l.open(a.Target); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.close(); err != nil {

@@ -5,7 +5,7 @@ package main
 #include <stdlib.h>
 
 enum { OPT_CAPABILITIES = 'C', OPT_COMMAND = 'c', OPT_FAST = 'f', OPT_GROUP = 'g', OPT_HELP = 'h', OPT_KEEP = 'w',
-       OPT_LOGIN = 'l', OPT_PRESERVE = 'm', OPT_PRESERVE_TOO = 'p', OPT_SHELL = 's', OPT_SUPP_GROUP = 'G', OPT_VERSION = 'V',
+       OPT_LOGIN = 'l', OPT_PRESERVE = 'm', OPT_PRESERVE_TOO = 'p', OPT_PTY = 'P', OPT_NO_PTY = 'T', OPT_SHELL = 's', OPT_SUPP_GROUP = 'G', OPT_VERSION = 'V',
        OPT_DROP = 256, OPT_NO_NEW_PRIVS, OPT_SESSION_COMMAND };
 
 static const struct option long_options[] = {
@@ -17,7 +17,9 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"login", no_argument, NULL, OPT_LOGIN},
 	{"no-new-privs", no_argument, NULL, OPT_NO_NEW_PRIVS},
+	{"no-pty", no_argument, NULL, OPT_NO_PTY},
 	{"preserve-environment", no_argument, NULL, OPT_PRESERVE},
+	{"pty", no_argument, NULL, OPT_PTY},
 	{"session-command", required_argument, NULL, OPT_SESSION_COMMAND},
 	{"shell", required_argument, NULL, OPT_SHELL},
 	{"supp-group", required_argument, NULL, OPT_SUPP_GROUP},
@@ -30,7 +32,7 @@ static const struct option long_options[] = {
 static int next_option(int argc, char **argv)
 {
 	opterr = 0;
-	return getopt_long(argc, argv, ":C:c:fg:G:hlmps:Vw:", long_options, NULL);
+	return getopt_long(argc, argv, ":C:c:fg:G:hlmpPs:TVw:", long_options, NULL);
 }
 
 */
@@ -56,7 +58,7 @@ Arguments after the user go to the shell.
   -, -l, --login       login shell: fresh environment, home directory
   -c, --command CMD    pass -c CMD to the shell, in a session of its own
       --session-command CMD
-                       as -c, in the caller's session
+                       as -c, in the caller's session and on his terminal
   -f, --fast           pass -f to the shell
   -s, --shell PATH     run this shell, if the target's own is in /etc/shells
   -m, -p, --preserve-environment
@@ -66,6 +68,9 @@ Arguments after the user go to the shell.
   -g, --group GROUP    primary group; root only
   -G, --supp-group GROUP
                        supplementary group; root only; may be repeated
+  -P, --pty            a pseudo-terminal between caller and session (the
+                       default, if standard input and output are terminals)
+  -T, --no-pty         no pseudo-terminal: the session has the caller's terminal
   -C, --capabilities IAB  take this tuple instead of the grant; never more
       --drop LIST         take these off the Inheritable and Ambient set
       --no-new-privs      nothing the session runs can gain privilege
@@ -89,6 +94,7 @@ type sessionOptions struct {
 	shell      string
 	preserve   bool     // -m; a login ignores it
 	keep       []string // -w
+	pty, noPty bool
 	group      string   // -g
 	groups     []string // -G
 	narrow     *cap.IAB // -C; nil: the grant
@@ -133,6 +139,8 @@ func (o *sessionOptions) check() error {
 		return &usageError{"user: empty name"}
 	case o.preserve && o.keep != nil:
 		return &usageError{"-m and -w: exclude each other, for -w names what --login keeps"}
+	case o.pty && o.noPty:
+		return &usageError{"-P and -T: exclude each other"}
 	}
 	return nil
 }
@@ -186,6 +194,10 @@ func (o *options) read(argv []string) (rest []string, err error) {
 			o.session.preserve = true
 		case C.OPT_KEEP:
 			o.session.keep = append(o.session.keep, strings.Split(C.GoString(C.optarg), ",")...)
+		case C.OPT_PTY:
+			o.session.pty = true
+		case C.OPT_NO_PTY:
+			o.session.noPty = true
 		case C.OPT_HELP:
 			o.help = true
 		case C.OPT_LOGIN:

@@ -10,7 +10,6 @@ import (
 	"capsu/pamconv"
 	"capsu/records"
 
-	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
@@ -89,8 +88,17 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if t.groups, err = m.Groups(); err != nil {
 		return nil, err
 	}
-	if o.login { // 7
-		defer attempt.Login()()
+	t.terminal, err = openTerminal(m, o, t) // 7
+	if err != nil {
+		return nil, err
+	}
+	line := attempt.Terminal
+	if t.terminal != nil {
+		defer t.terminal.Close()
+		line = t.terminal.Name
+	}
+	if o.login {
+		defer attempt.Login(line)()
 	}
 	var limits launcher.Limits
 	opened, err = opening(m, func() (err error) { limits, err = openSession(tx, s); return err })
@@ -197,8 +205,7 @@ func open(service, user string, command bool, caller *account.User, s *start, m 
 	}
 	conv := &pamconv.Conversation{
 		In: 0, Out: 1, Err: 2, Mute: command,
-		Watch: s.front.FD, Waiting: m.Without,
-		Event: func() error { return interrupted(s.front.Event()) },
+		Outside: outside{s.front}, Waiting: m.Without,
 	}
 	var tx *pamconv.Transaction
 	err := m.With(func() (err error) {
@@ -214,16 +221,6 @@ func open(service, user string, command bool, caller *account.User, s *start, m 
 		closing(&err, m, tx.End)
 	}
 	return tx, err
-}
-
-func interrupted(sig unix.Signal) error {
-	switch sig {
-	case 0:
-		return nil
-	case unix.SIGHUP:
-		return pamconv.ErrHangup
-	}
-	return fmt.Errorf("interrupted by %s", unix.SignalName(sig))
 }
 
 // authenticate is stage 4. Its errors before pam_authenticate has succeeded

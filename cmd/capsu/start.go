@@ -3,7 +3,6 @@ package main
 /*
 #cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong
 #cgo LDFLAGS: -Wl,-z,relro -Wl,-z,now
-#include <unistd.h>
 #include "start.h"
 */
 import "C"
@@ -118,17 +117,6 @@ func explainPrivilege(path, setcap string) error {
 	}
 	return hinted(setcap, "%s: cap_setuid, cap_setgid or cap_setpcap is not permitted "+
 		"(file capabilities incomplete, or a user namespace of its own)", path)
-}
-
-// terminal returns the name of the terminal on descriptors 0 to 2, or nothing.
-func terminal() string {
-	for fd := range 3 {
-		var name [256]C.char
-		if C.ttyname_r(C.int(fd), &name[0], C.size_t(len(name))) == 0 {
-			return C.GoString(&name[0])
-		}
-	}
-	return ""
 }
 
 // dieBy has the front end by the signal that ended the session.

@@ -43,9 +43,15 @@ struct front_start {
 
 extern struct front_start front_start;
 
-/* Bytes on the socket, front to monitor. The front sends nothing else, and
- * the monitor ignores anything else. */
-#define FRONT_EVENTS "THIQ" /* SIGTERM SIGHUP SIGINT SIGQUIT */
+/* Bytes on the socket, front to monitor, one each: SIGTERM SIGHUP SIGINT SIGQUIT
+ * SIGTSTP; SIGINT SIGQUIT SIGTSTP of a key; SIGCONT SIGWINCH; and that the front
+ * could not be stopped. The monitor ignores anything else. */
+#define FRONT_EVENTS "THIQZiqzCWO"
+
+/* Messages of two bytes, monitor to front: stop by a signal (SIGTSTP, SIGTTIN or
+ * SIGTTOU), end by a signal. launcher/front.go has the first, too. */
+#define FRONT_STOP 'S'
+#define FRONT_DIE_BY 'D'
 
 /* front_settle ends the start: handlers that do nothing for the terminal's
  * signals, and an empty signal mask on the calling thread, which must be the leader. */

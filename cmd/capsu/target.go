@@ -9,6 +9,7 @@ import (
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
+	"capsu/tty"
 
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -22,6 +23,7 @@ type target struct {
 	own      []uint32 // groups by NSS
 	decision policy.Decision
 	caller   *account.User
+	terminal *tty.Pty // the session's own, or nil
 }
 
 // groupChoice is what -g and -G say; nil where they say nothing.
@@ -160,8 +162,9 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 		PAM: handle,
 		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: old,
 		Securebits: s.securebits,
-		NewSession: o.hasCommand && !o.sameLeader,
-		Limits:     limits, Ignored: s.ignored &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
+		NewSession: o.hasCommand && !o.sameLeader && t.terminal == nil,
+		Terminal:   t.terminal, Foreground: tty.Foreground(0),
+		Limits: limits, Ignored: s.ignored &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
 		Path: shell, Args: arguments(shell, o),
 		Env: environ(o, s.environ, pamEnv, t.user, shell, defs),
 	}

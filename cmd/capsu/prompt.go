@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+
+	"capsu/launcher"
+	"capsu/pamconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// outside is the front as a prompt sees it: a key stops or ends the prompt
+// that waits, and nothing else.
+type outside struct{ *launcher.Front }
+
+func (o outside) Descriptor() int { return o.FD }
+
+func (o outside) Begin() error { return interrupted(o.Ending()) }
+
+func (o outside) Event() (stop bool, err error) {
+	switch e := o.Front.Event(); e.Signal {
+	case unix.SIGTSTP:
+		return true, nil
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP:
+		return false, interrupted(e.Signal)
+	}
+	return false, nil
+}
+
+func (o outside) Stop(sig unix.Signal) (stopped bool, err error) {
+	stopped, ending, err := o.Front.Stop(sig)
+	if err == nil {
+		err = interrupted(ending)
+	}
+	return stopped, err
+}
+
+func interrupted(sig unix.Signal) error {
+	switch sig {
+	case 0:
+		return nil
+	case unix.SIGHUP:
+		return pamconv.ErrHangup
+	}
+	return fmt.Errorf("interrupted by %s", unix.SignalName(sig))
+}

@@ -1,0 +1,81 @@
+package main
+
+/*
+#include <unistd.h>
+*/
+import "C"
+
+import (
+	"errors"
+
+	"capsu/account"
+	"capsu/launcher"
+	"capsu/tty"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// terminal returns the name of the terminal on descriptors 0 to 2, or nothing.
+func terminal() string {
+	for fd := range 3 {
+		var name [256]C.char
+		if C.ttyname_r(C.int(fd), &name[0], C.size_t(len(name))) == 0 {
+			return C.GoString(&name[0])
+		}
+	}
+	return ""
+}
+
+// wantsPty decides between the caller's terminal and one of the session's own.
+// --session-command asks for the caller's session, and so for his terminal.
+func wantsPty(o *sessionOptions) bool {
+	switch {
+	case o.pty || o.noPty:
+		return o.pty
+	case o.hasCommand && o.sameLeader:
+		return false
+	}
+	return term.IsTerminal(0) && term.IsTerminal(1)
+}
+
+// openTerminal makes the session's pseudo-terminal, if it shall have one, and
+// gives it to the target. Without one, who shares his terminal is told what
+// that means.
+func openTerminal(m *launcher.Monitor, o *sessionOptions, t *target) (*tty.Pty, error) {
+	if !wantsPty(o) {
+		if (!o.hasCommand || o.sameLeader) && t.user.UID != 0 && term.IsTerminal(0) && injectable() {
+			warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
+		}
+		return nil, nil
+	}
+	gid, _, err := account.Group("tty")
+	if errors.Is(err, account.ErrUnknown) {
+		gid, err = t.gid, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := tty.Open(0, 1)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.With(func() error { return p.Give(t.user.UID, gid) }); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// injectable tells whether the kernel lets a process push input into its
+// controlling terminal (TIOCSTI); it could not be forbidden before Linux 6.2.
+func injectable() bool {
+	// unix.Open, not os.Open: that would start the runtime's poller.
+	fd, err := unix.Open("/proc/sys/dev/tty/legacy_tiocsti", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(fd)
+	var text [1]byte
+	n, err := unix.Read(fd, text[:])
+	return err != nil || n != 1 || text[0] != '0'
+}

@@ -1,0 +1,159 @@
+package launcher
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Front is the monitor's end of the socket to the front, which does not block.
+// Nothing that comes from there is trusted: it says what the caller wants of
+// his session, no more.
+type Front struct {
+	FD     int
+	closed bool
+	ending unix.Signal // SIGTERM or SIGHUP, once one has come
+}
+
+// Event is what happened to the front.
+type Event struct {
+	Signal unix.Signal // 0: nothing (more)
+	// Key says that the kernel sent it, for a key: a session that shares the
+	// caller's terminal and process group has heard it itself.
+	Key bool
+	// Unstopped goes with SIGCONT: the front was not stopped as it should have
+	// been, because nobody could have continued it (an orphaned process group).
+	Unstopped bool
+}
+
+// Event takes one event; SIGHUP when the front is gone. SIGTERM and SIGHUP
+// stay: who asks again gets them again.
+func (f *Front) Event() Event {
+	e := f.next()
+	if f.ending == 0 && (e.Signal == unix.SIGTERM || e.Signal == unix.SIGHUP) {
+		f.ending = e.Signal
+	}
+	if f.ending != 0 {
+		return Event{Signal: f.ending}
+	}
+	return e
+}
+
+// next allocates nothing: the caller can send as many as he likes, and the
+// runtime does not collect garbage.
+func (f *Front) next() Event {
+	if f.closed {
+		return Event{Signal: unix.SIGHUP}
+	}
+	var b [8]byte
+	n, err := unix.Read(f.FD, b[:])
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return Event{}
+	case err != nil || n == 0:
+		f.closed = true
+		return Event{Signal: unix.SIGHUP}
+	}
+	switch b[0] { // FRONT_EVENTS in start.h
+	case 'T':
+		return Event{Signal: unix.SIGTERM}
+	case 'H':
+		return Event{Signal: unix.SIGHUP}
+	case 'I', 'i':
+		return Event{Signal: unix.SIGINT, Key: b[0] == 'i'}
+	case 'Q', 'q':
+		return Event{Signal: unix.SIGQUIT, Key: b[0] == 'q'}
+	case 'Z', 'z':
+		return Event{Signal: unix.SIGTSTP, Key: b[0] == 'z'}
+	case 'C', 'O':
+		return Event{Signal: unix.SIGCONT, Unstopped: b[0] == 'O'}
+	case 'W':
+		return Event{Signal: unix.SIGWINCH}
+	}
+	return Event{}
+}
+
+// Ending takes all events that are there and returns the one that ends a
+// session which has not begun: SIGTERM or SIGHUP. The keys count at prompts only.
+func (f *Front) Ending() unix.Signal {
+	for {
+		switch e := f.Event(); e.Signal {
+		case 0, unix.SIGTERM, unix.SIGHUP:
+			return e.Signal
+		}
+	}
+}
+
+// Gone tells whether the front has been seen to be gone.
+func (f *Front) Gone() bool { return f.closed }
+
+// RequestStop asks the front to stop its process group as the terminal would,
+// by SIGTSTP, SIGTTIN or SIGTTOU. When it goes on, or could not be stopped, an
+// event SIGCONT comes.
+func (f *Front) RequestStop(sig unix.Signal) error {
+	for {
+		_, err := unix.Write(f.FD, []byte{'S', byte(sig)})
+		switch err {
+		case unix.EINTR:
+			continue
+		case unix.EPIPE, unix.ECONNRESET:
+			return nil // it is gone, which is an event of its own
+		}
+		return err
+	}
+}
+
+// Stop stops the front and waits until its owner continues it. stopped is
+// false if it could not be stopped. ending is not 0 if the owner wants an end.
+func (f *Front) Stop(sig unix.Signal) (stopped bool, ending unix.Signal, err error) {
+	if err := f.RequestStop(sig); err != nil {
+		return false, 0, fmt.Errorf("stop: %w", err)
+	}
+	for {
+		switch e := f.Event(); e.Signal {
+		case unix.SIGTERM, unix.SIGHUP:
+			return false, e.Signal, nil
+		case unix.SIGCONT:
+			return !e.Unstopped, 0, nil
+		case 0:
+			if _, err := unix.Poll([]unix.PollFd{f.poll()}, -1); err != nil && err != unix.EINTR {
+				return false, 0, fmt.Errorf("poll: %w", err)
+			}
+		}
+	}
+}
+
+func (f *Front) poll() unix.PollFd {
+	if f.closed {
+		return unix.PollFd{Fd: -1}
+	}
+	return unix.PollFd{Fd: int32(f.FD), Events: unix.POLLIN}
+}
+
+// launchGrace is how long a child may still take to become the session when
+// the front wants an end.
+const launchGrace = 2 * time.Second
+
+// waitBeside waits until fd, the child's report, is readable. When the front
+// wants an end that stays there, for Wait, and the child has a grace.
+func (f *Front) waitBeside(fd int) error {
+	for timeout := -1; ; {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, f.poll()}
+		if timeout >= 0 {
+			fds = fds[:1]
+		}
+		n, err := unix.Poll(fds, timeout)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return fmt.Errorf("poll: %w", err)
+		case fds[0].Revents != 0:
+			return nil
+		case n == 0:
+			return ErrStopped
+		case f.Ending() != 0:
+			timeout = int(launchGrace / time.Millisecond)
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package launcher
+
+import (
+	"time"
+
+	"capsu/tty"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// relay carries bytes between the caller's descriptors 0 and 1 and the
+// session's pseudo-terminal. It allocates nothing once it is made: the
+// runtime does not collect garbage.
+type relay struct {
+	t       *tty.Pty
+	in, out int // non-blocking where they are the caller's controlling terminal
+	modes   tty.Modes
+	keys    bool // in is a terminal
+
+	reading bool // in is ours to read: a terminal only in the foreground
+	paused  bool // the session is stopped
+	ended   bool // in has no more
+	midline bool // what the session was given does not end a line
+	hungUp  bool // the session has closed its terminal
+	broken  bool // nobody takes the output any more
+
+	toSession, toCaller queue
+}
+
+// queue is bytes that wait to be written.
+type queue struct {
+	bytes    [32 << 10]byte
+	from, to int
+}
+
+func (q *queue) empty() bool { return q.from == q.to }
+
+// fill reads once into an empty queue.
+func (q *queue) fill(fd int) (int, error) {
+	n, err := unix.Read(fd, q.bytes[:])
+	q.from, q.to = 0, max(n, 0)
+	return n, err
+}
+
+// flush writes once, no more than a pipe takes without blocking if need be.
+func (q *queue) flush(fd int, most int) error {
+	n, err := unix.Write(fd, q.bytes[q.from:min(q.to, q.from+most)])
+	q.from += max(n, 0)
+	return err
+}
+
+const (
+	pipeful = 4096 // PIPE_BUF: what a pipe that is ready takes without blocking
+	// drained is more than a pseudo-terminal holds.
+	drained = 128 << 10
+	// patience is how long the last output waits for a reader that does not read.
+	patience = time.Second
+)
+
+func newRelay(t *tty.Pty) *relay {
+	r := &relay{t: t, in: 0, out: 1, modes: tty.Modes{FD: 0}, keys: term.IsTerminal(0)}
+	if fd := tty.Own(0); fd >= 0 {
+		r.in = fd
+	}
+	if fd := tty.Own(1); fd >= 0 {
+		r.out = fd
+	}
+	return r
+}
+
+// close puts the caller's terminal back.
+func (r *relay) close() {
+	r.modes.Restore(false)
+	for _, fd := range []int{r.in, r.out} {
+		if fd > 2 {
+			unix.Close(fd)
+		}
+	}
+}
+
+// abandon is for a caller who is gone: what is written from now on is for nobody.
+func (r *relay) abandon() {
+	r.modes.Restore(false)
+	r.reading, r.ended, r.broken = false, true, true
+}
+
+// resume goes on after a start or a stop, and tells whether in the foreground.
+func (r *relay) resume() bool {
+	r.paused = false
+	foreground := tty.Foreground(0)
+	r.reading = foreground && !r.broken
+	if r.keys && r.reading {
+		r.modes.Raw()
+		r.resize()
+	}
+	return foreground
+}
+
+// resize passes the size of the caller's window on.
+func (r *relay) resize() {
+	if r.keys {
+		tty.CopySize(0, r.t.Master)
+	} else {
+		tty.CopySize(1, r.t.Master)
+	}
+}
+
+// suspend shows what there is and gives the terminal back.
+func (r *relay) suspend() {
+	r.drain()
+	r.modes.Restore(false)
+	r.reading, r.paused = false, true
+}
+
+// interests fills in what to wait for: in, the session's terminal, out.
+func (r *relay) interests(fds []unix.PollFd) {
+	for i := range fds {
+		fds[i] = unix.PollFd{Fd: -1}
+	}
+	if ready := r.reading && r.toSession.empty(); !r.ended && (ready || r.keys) {
+		fds[0].Fd = int32(r.in) // of a terminal, also to hear of a hangup
+		if ready {
+			fds[0].Events = unix.POLLIN
+		}
+	}
+	if r.paused {
+		return
+	}
+	if !r.hungUp {
+		if r.toCaller.empty() {
+			fds[1].Events = unix.POLLIN
+		}
+		if !r.toSession.empty() {
+			fds[1].Events |= unix.POLLOUT
+		}
+		if fds[1].Events != 0 {
+			fds[1].Fd = int32(r.t.Master)
+		}
+	}
+	if !r.toCaller.empty() {
+		fds[2] = unix.PollFd{Fd: int32(r.out), Events: unix.POLLOUT}
+	}
+}
+
+// carry does what poll found ready. gone says that the caller's side has been
+// closed: his terminal has hung up, or nobody reads what the session writes.
+func (r *relay) carry(fds []unix.PollFd) (gone bool) {
+	if fds[0].Revents != 0 && !r.ended {
+		gone = r.take(fds[0].Revents)
+	}
+	if fds[1].Revents&unix.POLLOUT != 0 || !r.toSession.empty() {
+		r.give()
+	}
+	if fds[2].Revents != 0 {
+		gone = r.show() || gone
+	}
+	if fds[1].Revents&^unix.POLLOUT != 0 {
+		// A screenful at a time, as long as both sides keep up.
+		for range 16 {
+			if !r.toCaller.empty() || !r.read() {
+				break
+			}
+			gone = r.show() || gone
+		}
+	}
+	return gone
+}
+
+// take reads from the caller.
+func (r *relay) take(events int16) (gone bool) {
+	if r.keys && events&unix.POLLIN == 0 || !r.reading {
+		r.ended = true
+		return r.keys
+	}
+	if r.keys && !tty.Foreground(0) {
+		r.reading = false // the front was stopped behind our back: its SIGCONT will tell
+		return false
+	}
+	n, err := r.toSession.fill(r.in)
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+	case err != nil || n == 0:
+		r.ended = true
+		if r.keys { // raw, so no key has said so
+			return true
+		}
+		r.endOfFile()
+	}
+	return false
+}
+
+// endOfFile types the session's end-of-file key: twice, if a line is begun,
+// which the first one only sends.
+func (r *relay) endOfFile() {
+	char, lines := r.t.EndOfFile()
+	r.toSession.bytes[0], r.toSession.bytes[1] = char, char
+	r.toSession.from, r.toSession.to = 0, 1
+	if lines && r.midline {
+		r.toSession.to = 2
+	}
+}
+
+// give writes to the session.
+func (r *relay) give() {
+	if r.toSession.empty() || r.hungUp {
+		return
+	}
+	last := r.toSession.bytes[r.toSession.to-1]
+	switch err := r.toSession.flush(r.t.Master, len(r.toSession.bytes)); err {
+	case nil, unix.EAGAIN, unix.EINTR:
+		r.midline = last != '\n'
+	default:
+		r.toSession.from = r.toSession.to
+	}
+}
+
+// read takes what the session has written, and tells whether there was any.
+func (r *relay) read() bool {
+	n, err := r.toCaller.fill(r.t.Master)
+	if err != nil && err != unix.EAGAIN && err != unix.EINTR || err == nil && n == 0 {
+		r.hungUp = true
+	}
+	return n > 0
+}
+
+// show writes to the caller.
+func (r *relay) show() (gone bool) {
+	if r.broken {
+		r.toCaller.from = r.toCaller.to
+		return false
+	}
+	most := pipeful
+	if r.out > 2 {
+		most = len(r.toCaller.bytes)
+	}
+	switch err := r.toCaller.flush(r.out, most); err {
+	case nil, unix.EAGAIN, unix.EINTR:
+		return false
+	}
+	r.broken = true
+	r.toCaller.from = r.toCaller.to
+	return true
+}
+
+// drain shows what has been written until now, as far as it is taken.
+func (r *relay) drain() {
+	wait := []unix.PollFd{{Fd: int32(r.out), Events: unix.POLLOUT}}
+	for left := drained; left > 0; {
+		if r.toCaller.empty() {
+			if r.hungUp || !r.read() {
+				return
+			}
+			left -= r.toCaller.to
+		}
+		if n, err := unix.Poll(wait, int(patience/time.Millisecond)); n == 0 && err == nil {
+			return
+		}
+		r.show()
+	}
+}

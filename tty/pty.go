@@ -1,0 +1,110 @@
+package tty
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Pty is a pseudo-terminal, pts(4).
+type Pty struct {
+	Master int // does not block
+	Slave  int // -1 once it has been handed over
+	Name   string
+}
+
+// Open makes a pseudo-terminal with the modes and the size of the caller's. If
+// modes is no terminal, what is written to it is not echoed, for nobody sees
+// himself type; size is where the window is.
+func Open(modes, size int) (*Pty, error) {
+	p := &Pty{Slave: -1}
+	var err error
+	if p.Master, err = unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err != nil {
+		return nil, fmt.Errorf("/dev/ptmx: %w", err)
+	}
+	if err := p.open(modes); err != nil {
+		return nil, errors.Join(fmt.Errorf("pseudo-terminal: %w", err), p.Close())
+	}
+	CopySize(size, p.Master)
+	return p, nil
+}
+
+func (p *Pty) open(modes int) error {
+	var locked, number int32
+	if err := ioctl(p.Master, unix.TIOCSPTLCK, unsafe.Pointer(&locked)); err != nil {
+		return err
+	}
+	if err := ioctl(p.Master, unix.TIOCGPTN, unsafe.Pointer(&number)); err != nil {
+		return err
+	}
+	p.Name = "/dev/pts/" + strconv.Itoa(int(number))
+	// By the master, not by the name: whatever is mounted on /dev/pts.
+	slave, err := peer(p.Master)
+	if err != nil {
+		return err
+	}
+	p.Slave = slave
+	var t unix.Termios
+	if ioctl(modes, unix.TCGETS, unsafe.Pointer(&t)) != nil {
+		if err := ioctl(slave, unix.TCGETS, unsafe.Pointer(&t)); err != nil {
+			return err
+		}
+		t.Lflag &^= unix.ECHO
+	}
+	return ioctl(slave, unix.TCSETS, unsafe.Pointer(&t))
+}
+
+// peer opens the slave, ioctl_tty(2).
+func peer(master int) (int, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(fd), nil
+}
+
+// Give makes the slave uid's, of group gid, with the mode of a terminal (620).
+// It needs CAP_CHOWN, and the file system uid that opened it.
+func (p *Pty) Give(uid, gid uint32) error {
+	if err := unix.Fchmod(p.Slave, 0o620); err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	if err := unix.Fchown(p.Slave, int(uid), int(gid)); err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// HandOver closes the slave here: a child has it.
+func (p *Pty) HandOver() error {
+	fd := p.Slave
+	p.Slave = -1
+	return unix.Close(fd)
+}
+
+// Close closes what is open.
+func (p *Pty) Close() (err error) {
+	if p.Slave >= 0 {
+		err = p.HandOver()
+	}
+	return errors.Join(err, unix.Close(p.Master))
+}
+
+// Signal sends SIGINT, SIGQUIT or SIGTSTP to the foreground process group of
+// the slave, as its key would; TIOCSIG of the kernel's drivers/tty/pty.c.
+func (p *Pty) Signal(sig unix.Signal) {
+	unix.Syscall(unix.SYS_IOCTL, uintptr(p.Master), unix.TIOCSIG, uintptr(sig))
+}
+
+// EndOfFile returns the slave's end-of-file character, and whether the slave
+// takes its input line by line.
+func (p *Pty) EndOfFile() (char byte, lines bool) {
+	var t unix.Termios
+	if ioctl(p.Master, unix.TCGETS, unsafe.Pointer(&t)) != nil {
+		return 4, true
+	}
+	return t.Cc[unix.VEOF], t.Lflag&unix.ICANON != 0
+}
