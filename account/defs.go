@@ -3,10 +3,10 @@ package account
 import (
 	"bufio"
 	"bytes"
-	"errors"
-	"io/fs"
-	"os"
+	"fmt"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Defs are the settings of login.defs(5) and /etc/default/su, in lower case.
@@ -27,12 +27,12 @@ const (
 func ReadDefs() (Defs, error) {
 	d := Defs{}
 	for _, path := range defsFiles {
-		text, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		text, err := readFile(path)
+		if err == unix.ENOENT {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		lines := bufio.NewScanner(bytes.NewReader(text))
 		lines.Buffer(nil, len(text)+1)
@@ -46,6 +46,26 @@ func ReadDefs() (Defs, error) {
 		}
 	}
 	return d, nil
+}
+
+// readFile is os.ReadFile without the runtime's poller, whose failure to start
+// ends the process: by then a PAM session is open.
+func readFile(path string) (text []byte, err error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for buf := make([]byte, 8192); ; {
+		n, err := unix.Read(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return text, err
+		}
+		text = append(text, buf[:n]...)
+	}
 }
 
 // Path returns the search path of a user's session: ENV_PATH, or for uid 0
