@@ -239,8 +239,10 @@ func (a *arena) groups(ids []uint32) *C.gid_t {
 	return (*C.gid_t)(p)
 }
 
-// started reads the report pipe to its end, which exec makes.
+// started reads the report pipe to its end, which exec makes: after the child
+// has told its tuple, its last word before exec.
 func (c *Child) started(pipe int, front *Front, warn func(error)) error {
+	told := false
 	for {
 		if err := front.waitBeside(pipe); err != nil {
 			return err
@@ -253,6 +255,8 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 			continue
 		case err != nil:
 			return fmt.Errorf("report of the child: %w", err)
+		case n == 0 && !told: // killed: its owner may, once it has the target's uid
+			return errors.New("the child ended before it was the session")
 		case n == 0:
 			return nil
 		case n != int(unsafe.Sizeof(r)):
@@ -270,7 +274,7 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 			c.inheritable, c.ambient = uint64(r.want), uint64(r.got)
 			continue
 		case C.CHILD_BOUNDS:
-			c.bounding = uint64(r.got)
+			c.bounding, told = uint64(r.got), true
 			continue
 		case C.CHILD_EXEC:
 			return &ExecError{c.path, cause}
