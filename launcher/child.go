@@ -135,8 +135,10 @@ func wrap(what string, err error) error {
 	return err
 }
 
-// started reads the report pipe to its end, which exec makes.
+// started reads the report pipe to its end, which exec makes: after the child
+// has told its tuple, and the leader's child its pid, the last word before exec.
 func (c *Child) started(pipe int, front *Front, warn func(error)) error {
+	told := false
 	for {
 		if err := front.waitBeside(pipe); err != nil {
 			return err
@@ -149,6 +151,8 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 			continue
 		case err != nil:
 			return fmt.Errorf("report of the child: %w", err)
+		case n == 0 && (!told || c.lead >= 0 && c.command < 0): // killed: its owner may, once it has the target's uid
+			return errors.New("the child ended before it was the session")
 		case n == 0:
 			return nil
 		case n != int(unsafe.Sizeof(r)):
@@ -166,7 +170,7 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 			c.inheritable, c.ambient = uint64(r.want), uint64(r.got)
 			continue
 		case C.CHILD_BOUNDS:
-			c.bounding = uint64(r.got)
+			c.bounding, told = uint64(r.got), true
 			continue
 		case C.CHILD_COMMAND:
 			if r.err != 0 {

@@ -49,7 +49,7 @@ struct child_spec {
 	int report;            /* write end of a close-on-exec pipe */
 };
 
-/* What comes up the pipe. Nothing but its end means that exec succeeded. */
+/* What comes up the pipe. Its end after CHILD_BOUNDS means that exec succeeded. */
 struct child_report {
 	int step;              /* enum child_step */
 	int err;               /* errno, or 0 where two values should agree and do not */

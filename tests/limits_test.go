@@ -3,8 +3,10 @@
 package tests
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,7 +64,7 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 
 // The same from the caller's side, at start.
 func TestLimitsOfTheCaller(t *testing.T) {
-	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
+	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "cpu", "rttime", "core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
 		hard := must(t, "prlimit", "--raw", "--noheadings", "--output", "HARD", "--"+limit)
 		most, err := strconv.ParseUint(strings.TrimSpace(hard), 10, 64)
 		if err != nil {
@@ -96,6 +98,31 @@ func TestLimitsOfTheCaller(t *testing.T) {
 			}
 		}
 	}
+}
+
+// With it a real-time caller would have the kernel kill the monitor, in the
+// middle of whatever takes longest.
+func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
+	run := func(rttime, policy string) result {
+		t.Helper()
+		r := call{args: []string{"ghost", "-c", "chrt -p $$ | grep -o SCHED_.*; grep -o 'timeout *[0-9]*' /proc/self/limits | tr -s ' '"}}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		as := r.command(ctx) // by root, who may give a process such a priority
+		cmd := exec.CommandContext(ctx, "chrt", append([]string{policy, "10", "prlimit", "--rttime=" + rttime}, as.Args...)...)
+		if policy == "-o" {
+			cmd.Args[2] = "0"
+		}
+		var out, errs strings.Builder
+		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = as.Env, strings.NewReader(password+"\n"), &out, &errs
+		cmd.Run()
+		return result{stdout: out.String(), stderr: errs.String(), status: shellStatus(cmd.ProcessState)}
+	}
+	for _, policy := range []string{"-f", "-r"} {
+		expectRefusal(t, run("20000:20000", policy), "RLIMIT_RTTIME", "hint: ")
+	}
+	expectRun(t, run("20000:unlimited", "-f"), "SCHED_FIFO\ntimeout 20000\n")
+	expectRun(t, run("20000:20000", "-o"), "SCHED_OTHER\ntimeout 20000\n")
 }
 
 // All sessions are the guard's: many of one caller's must not make another's

@@ -162,6 +162,36 @@ func TestClosedDescriptorsAreDevNull(t *testing.T) {
 func TestExtraDescriptorsStayOutside(t *testing.T) {
 	r := call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"}, args: []string{"ghost", "-c", "ls /proc/self/fd | tr '\\n' ' '"}}.run(t)
 	expectRun(t, r, "0 1 2 3 ") // 3 is the directory that ls reads
+	// neither front nor monitor has them, nor what modules start
+	s := begin(t, call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"}, args: []string{"ghost"}}, "exec sleep 600")
+	front := strconv.Itoa(s.cmd.Process.Pid)
+	for _, pid := range []string{front, strings.TrimSpace(must(t, "ps", "-o", "pid=", "--ppid", front))} {
+		if list := must(t, "ls", "-l", "/proc/"+pid+"/fd"); strings.Contains(list, "-> /etc/passwd\n") || strings.Contains(list, "-> /\n") {
+			t.Errorf("process %s has %s", pid, list)
+		}
+	}
+	s.cmd.Process.Signal(os.Interrupt)
+	s.wait(t)
+}
+
+func TestWhatModulesLeaveOpenIsNotTheSessions(t *testing.T) {
+	compile(t, "/opt/leave.so", "-shared", "-fPIC", "modules/leave.c", "-lpam")
+	stack(t, service+"session required /opt/leave.so descriptor\n")
+	expectRun(t, capsu(t, "ghost", "-c", "ls /proc/self/fd | tr '\\n' ' '"), "0 1 2 3 ")
+}
+
+// The end of the report is exec's, or that of a child which somebody killed.
+func TestAChildThatIsKilledBeforeExecIsNoSession(t *testing.T) {
+	compile(t, "/opt/leave.so", "-shared", "-fPIC", "modules/leave.c", "-lpam")
+	stack(t, service+"session required /opt/leave.so death\n")
+	sessions, log := recorded(t), logged(t)
+	expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "the child ended before it was the session")
+	if got := sessions(); !strings.HasSuffix(got, closedRecord) {
+		t.Errorf("records %q", got)
+	}
+	if got := log(); !strings.HasPrefix(got, "FAILED SU (to ghost) alpha on none: the child ended") {
+		t.Errorf("the log has %q", got)
+	}
 }
 
 func TestInputAfterThePasswordIsTheSessions(t *testing.T) {

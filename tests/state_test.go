@@ -105,7 +105,7 @@ func oddities() (all []oddity) {
 	add("fill=1500000", "", nil)
 	add("entries=50000", "", nil)
 	add("noargs", "root: uid 0 is not a target", nil)
-	add("args=50000", "", nil)
+	add("args=100000", "", nil)
 	add("stack=8388608", "", nil)
 	return all
 }

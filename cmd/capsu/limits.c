@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,12 +72,24 @@ void limits_check(void)
 			refuse_limit(i);
 }
 
+/* A real-time process that has not slept for RLIMIT_RTTIME the kernel kills:
+ * with it a caller could time the monitor's end to before a record. */
+static void refuse_short_real_time(void)
+{
+	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+
+	if ((policy == SCHED_FIFO || policy == SCHED_RR) && front_start.limits[RLIMIT_RTTIME].rlim_max < 10 * 1000000UL)
+		front_refuse("hard limit of real-time processor time (RLIMIT_RTTIME): too low to start",
+		             "raise the limit, or start capsu without real-time scheduling: chrt -o 0");
+}
+
 int limits_replace(void)
 {
-	static const int raised[] = {RLIMIT_SIGPENDING, RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_FSIZE, RLIMIT_CPU};
+	static const int raised[] = {RLIMIT_SIGPENDING, RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_RTTIME};
 	struct rlimit l;
 	pthread_attr_t attr;
 
+	refuse_short_real_time();
 	for (size_t i = 0; i < sizeof raised / sizeof *raised; i++) {
 		l = front_start.limits[raised[i]];
 		l.rlim_cur = l.rlim_max;

@@ -6,7 +6,7 @@
  * Directives (each a word): ignore=SIG block=SIG umask=OCTAL nice=N oom=N
  * close=FD extra=FD nocwd securebits=N drop=CAP inh amb nnp userns
  * env=NAME=VALUE clearenv fill=BYTES entries=N noargs args=N
- * alarm=MS dumpable tsc stack=BYTES
+ * alarm=MS stack=BYTES
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,0 +1,29 @@
+/* A PAM module that leaves something behind in the session it opens.
+ *   descriptor   an open file, without close-on-exec
+ *   death        the child is killed as it ends its copy of the transaction */
+#include <fcntl.h>
+#include <security/pam_modules.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static void clean(pam_handle_t *h, void *data, int status)
+{
+	(void)h, (void)data;
+	if (status & PAM_DATA_SILENT) /* only the child ends it so */
+		kill(getpid(), SIGKILL);
+}
+
+int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	(void)flags;
+	if (argc == 1 && strcmp(argv[0], "descriptor") == 0)
+		return open("/etc/passwd", O_RDONLY) < 0 ? PAM_SESSION_ERR : PAM_SUCCESS;
+	return pam_set_data(h, "leave", (void *)argv, clean);
+}
+
+int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	(void)h, (void)flags, (void)argc, (void)argv;
+	return PAM_SUCCESS;
+}
