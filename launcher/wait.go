@@ -68,8 +68,11 @@ func (m *Monitor) Wait(c *Child, front *Front, grace time.Duration) (*Result, er
 // step waits for something to happen, and answers it.
 func (w *waiting) step() error {
 	timeout := -1
-	if !w.deadline.IsZero() {
+	switch {
+	case !w.deadline.IsZero():
 		timeout = int(max(time.Until(w.deadline), 0)/time.Millisecond) + 1
+	case w.inBackground():
+		timeout = glance
 	}
 	w.fds = [polled]unix.PollFd{
 		onEnd:    {Fd: int32(w.c.pidfd), Events: unix.POLLIN},
@@ -80,10 +83,14 @@ func (w *waiting) step() error {
 	if w.relay != nil {
 		w.relay.interests(w.fds[onRelay:])
 	}
-	if _, err := unix.Poll(w.fds[:], timeout); err == unix.EINTR {
+	n, err := unix.Poll(w.fds[:], timeout)
+	switch {
+	case err == unix.EINTR:
 		return nil
-	} else if err != nil {
+	case err != nil:
 		return fmt.Errorf("poll: %w", err)
+	case n == 0 && w.inBackground() && tty.Foreground(0):
+		return w.continued()
 	}
 	if w.fds[onChange].Revents != 0 || w.fds[onEnd].Revents != 0 {
 		if err := w.changed(); err != nil || w.ended {
@@ -103,6 +110,15 @@ func (w *waiting) step() error {
 		return w.end(unix.SIGHUP)
 	}
 	return nil
+}
+
+// glance is how often, in milliseconds, a session that runs in the background
+// looks whether it has been taken to the foreground: of a job that runs, a shell
+// tells nobody.
+const glance = 500
+
+func (w *waiting) inBackground() bool {
+	return w.relay != nil && w.relay.keys && !w.foreground && !w.stopped
 }
 
 // changed looks what the session has become.

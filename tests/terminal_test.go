@@ -25,6 +25,7 @@ type terminal struct {
 	mu     sync.Mutex
 	text   strings.Builder
 	done   chan struct{} // closed when there is nothing more to read
+	seen   int           // how far await has come
 }
 
 // onTerminal starts a shell script of a caller's.
@@ -77,6 +78,21 @@ func (x *terminal) expect(text string) {
 	for end := time.Now().Add(patience); !strings.Contains(x.screen(), text); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			x.t.Fatalf("%q does not come; the screen: %q", text, x.screen())
+		}
+	}
+}
+
+// await waits until text has been written after what was awaited before.
+func (x *terminal) await(text string) {
+	x.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		screen := x.screen()
+		if at := strings.Index(screen[min(x.seen, len(screen)):], text); at >= 0 {
+			x.seen += at + len(text)
+			return
+		}
+		if time.Now().After(end) {
+			x.t.Fatalf("%q does not come after %q; the screen: %q", text, screen[:min(x.seen, len(screen))], screen[min(x.seen, len(screen)):])
 		}
 	}
 }
