@@ -45,10 +45,8 @@ void child_take_terminal(const struct child_spec *s)
 
 /* In the background the leader's own group is in front: the command stops as
  * soon as it wants the terminal. All signals are blocked, so SIGTTOU is. */
-static void set_foreground(pid_t command, int foreground)
+static void set_foreground(pid_t group)
 {
-	pid_t group = foreground ? command : getpid();
-
 	ioctl(0, TIOCSPGRP, &group);
 }
 
@@ -106,7 +104,7 @@ static void __attribute__((noreturn)) lead(const struct child_spec *s, pid_t com
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			_exit(0);
 		if (n == 1) {
-			set_foreground(command, order == LEAD_FOREGROUND);
+			set_foreground(order == LEAD_FOREGROUND ? command : getpid());
 			kill(-command, SIGCONT);
 		}
 	}
@@ -124,7 +122,7 @@ void child_split(const struct child_spec *s)
 		lead(s, command);
 	if (setpgid(0, 0) < 0)
 		child_fail(s, CHILD_COMMAND);
-	set_foreground(getpid(), s->foreground);
+	set_foreground(s->foreground ? getpid() : leader);
 	if (prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0) < 0 || getppid() != leader)
 		child_fail(s, CHILD_PARENT);
 	child_tell(s, CHILD_COMMAND, 0, 0, (uint64_t)getpid());

@@ -1,0 +1,235 @@
+//go:build privileged
+
+package tests
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// twice asks for the password two times, with a gate between.
+const twice = `auth required pam_unix.so
+auth required /opt/wait.so ` + gates + `
+auth required pam_unix.so
+account required pam_permit.so
+session optional pam_exec.so quiet type=open_session /opt/record
+session optional pam_exec.so quiet type=close_session /opt/record
+`
+
+func askTwice(t *testing.T) {
+	t.Helper()
+	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
+	must(t, "install", "-d", "-m", "777", gates)
+	t.Cleanup(func() { os.RemoveAll(gates) })
+	stack(t, twice)
+}
+
+// front is the pid of the one front that alpha has.
+func front(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(must(t, "pgrep", "-x", "-u", "alpha", "capsu"))
+}
+
+// Whatever ends the front at a prompt, the modes are as they were and half a
+// password reaches nobody.
+func TestSignalsAtEachPromptLeaveTheTerminalWhole(t *testing.T) {
+	askTwice(t)
+	for _, prompt := range []string{"first", "second"} {
+		for _, sig := range []string{"INT", "QUIT", "TERM", "HUP", "ALRM", "PIPE", "USR1", "KILL"} {
+			t.Run(prompt+" "+sig, func(t *testing.T) {
+				x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; while [ $(pgrep -c -x capsu) != 0 ]; do sleep 0.1; done; read -t 0.3 line; echo "left: $line"; stty -g`)
+				x.await("Password: ")
+				if prompt == "second" {
+					x.typed(password + "\n")
+					x.await("Password: ")
+				}
+				x.typed("half a pass")
+				must(t, "kill", "-"+sig, front(t))
+				x.await("status ")
+				x.await("left: \n")
+				x.end()
+				x.expectModes()
+				if got := x.screen(); strings.Contains(got, "half") || strings.Contains(got, "status 0\n") {
+					t.Errorf("the screen: %q", got)
+				}
+			})
+		}
+	}
+}
+
+// echoes checks that the caller's shell has its terminal back.
+func (x *terminal) echoes() {
+	x.t.Helper()
+	x.await("now> ")
+	x.typed("stty -a | grep -o ' echo '; echo alive $((40+2))\n")
+	x.await(" echo \nalive 42\n")
+}
+
+func TestStoppedPromptGoesOnWithoutEcho(t *testing.T) {
+	for name, c := range map[string]struct{ shell, end string }{
+		"bash": {"bash", ""}, "dash": {"dash", ""}, "zsh": {"zsh", ""},
+		"kill -TSTP": {"bash", "TSTP"}, "kill -STOP": {"bash", "STOP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sessions := recorded(t)
+			x := onTerminal(t, "alpha", "export PS1='now> '; exec "+shells[c.shell])
+			x.await("now> ")
+			x.typed(program + " ghost -c 'echo in the session'\n")
+			x.await("Password: ")
+			for range 2 {
+				inForeground(t, "capsu")
+				x.typed("half")
+				if c.end == "" {
+					x.typed("\x1a")
+				} else {
+					must(t, "kill", "-"+c.end, front(t))
+				}
+				x.echoes()
+				x.await("now> ")
+				x.typed("fg\n")
+				x.await("Password: ")
+			}
+			inForeground(t, "capsu")
+			x.typed(password + "\n")
+			x.await("in the session\n")
+			expectClosed(t, sessions)
+			x.typed("exit\n")
+			x.end()
+			if got := x.screen(); strings.Contains(got, "half") || strings.Contains(got, password) {
+				t.Errorf("the screen: %q", got)
+			}
+		})
+	}
+}
+
+func TestPromptInTheBackgroundWaitsForTheForeground(t *testing.T) {
+	for _, shell := range []string{"bash", "dash", "zsh"} {
+		t.Run(shell, func(t *testing.T) {
+			x := onTerminal(t, "alpha", "export PS1='now> '; exec "+shells[shell])
+			x.await("now> ")
+			x.typed(program + " ghost -c 'echo in the session' &\n")
+			x.await("now> ")
+			eventually(t, "the stop", func() bool { return stateOf(front(t)) == "T" })
+			x.typed("fg\n")
+			x.await("Password: ")
+			inForeground(t, "capsu")
+			x.typed(password + "\n")
+			x.await("in the session\n")
+			x.await("now> ")
+			x.typed("exit\n")
+			x.end()
+		})
+	}
+}
+
+// Between prompts the keys act on nothing, and they do not wait for the next one.
+func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
+	askTwice(t)
+	gate := gates + "/auth"
+	x := jobs(t)
+	x.await("now> ")
+	file(t, gate, "", 0o666)
+	x.typed(program + " ghost -c 'echo in the session'\n")
+	x.await("Password: ")
+	x.typed(password + "\n")
+	eventually(t, "the gate", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+	x.typed("\x03\x1a\x1c")
+	x.await("^\\")
+	os.Remove(gate)
+	x.await("Password: ")
+	x.typed(password + "\n")
+	x.await("in the session\n")
+	x.await("now> ")
+	x.typed("exit\n")
+	x.end()
+}
+
+// Where nobody could continue it, nothing is stopped: as the kernel has it.
+func TestWithoutAShellCtrlZStopsNothing(t *testing.T) {
+	x := onTerminal(t, "alpha", "exec "+program+" beta")
+	x.await("Password: ")
+	x.typed("half\x1a")
+	x.await("Password: ")
+	x.typed(password + "\n")
+	x.await("beta@")
+	x.typed("suspend\n")
+	x.typed("echo goes on $((40+2))\n")
+	x.await("goes on 42\n")
+	x.typed("exit 7\n")
+	if got := x.end(); got != 7 {
+		t.Errorf("status %d", got)
+	}
+}
+
+func TestAPipelineStopsAsAWhole(t *testing.T) {
+	sessions := recorded(t)
+	x := jobs(t)
+	x.await("now> ")
+	x.typed(program + " ghost -c 'echo begun; sleep 600' | tee /dev/null\n")
+	x.await("Password: ")
+	x.typed(password + "\n")
+	x.await("begun\n")
+	inForeground(t, "tee")
+	x.typed("\x1a")
+	x.await("now> ")
+	eventually(t, "the stop of tee", func() bool { return stateOf(strings.TrimSpace(must(t, "pgrep", "-x", "tee"))) == "T" })
+	x.typed("fg\n")
+	inForeground(t, "tee")
+	x.typed("\x03")
+	x.await("now> ")
+	expectClosed(t, sessions)
+	x.typed("exit\n")
+	x.end()
+}
+
+// A job in the background runs until it wants the terminal.
+func TestBackgroundJobStopsWhenItWantsTheTerminal(t *testing.T) {
+	stack(t, strings.Replace(service, "pam_unix.so nullok", "pam_permit.so", 1))
+	for name, c := range map[string]struct{ before, command, after string }{
+		"input":             {"", "echo runs $((40+2)); read -r line; echo got $line", "some words"},
+		"modes":             {"", "echo runs $((40+2)); stty -echo; stty echo; read -r line; echo got $line", "some words"},
+		"output by tostop":  {"stty tostop; ", "sleep 0.2; echo out; read -r line; echo got $line", "some words"},
+		"a stopped command": {"", "echo runs $((40+2)); kill -STOP $$; read -r line; echo got $line", "some words"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sessions := recorded(t)
+			x := jobs(t)
+			x.await("now> ")
+			x.typed(c.before + program + " --pty ghost -c '" + c.command + "' &\n")
+			if c.before == "" {
+				x.await("runs 42")
+			}
+			eventually(t, "the stop", func() bool { return stateOf(front(t)) == "T" })
+			x.typed("fg\n")
+			inForeground(t, "capsu")
+			x.typed(c.after + "\n")
+			x.await("got " + c.after)
+			expectClosed(t, sessions)
+			x.typed("exit\n")
+			x.end()
+		})
+	}
+}
+
+func TestCallerWhoLogsOutEndsAStoppedSession(t *testing.T) {
+	for _, options := range []string{"-P", "-T"} {
+		t.Run(options, func(t *testing.T) {
+			sessions := recorded(t)
+			x := jobs(t)
+			x.await("now> ")
+			x.typed(program + " " + options + " ghost -c 'echo begun; exec sleep 600'\n")
+			x.await("Password: ")
+			x.typed(password + "\n")
+			x.await("begun\n")
+			inForeground(t, "capsu")
+			x.typed("\x1a")
+			x.await("now> ")
+			x.typed("exit\n")
+			x.await("stopped jobs")
+			x.typed("exit\n")
+			expectClosed(t, sessions)
+			x.end()
+		})
+	}
+}
