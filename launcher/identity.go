@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -68,9 +69,8 @@ func (m *Monitor) Become(id Identity) error {
 		if err := setIDs("setresuid", unix.SYS_SETRESUID, id.UID); err != nil {
 			return err
 		}
-		// With fs.suid_dumpable=1 a change of identity makes the process dumpable.
-		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-			return fmt.Errorf("dumpable: %w", err)
+		if err := notDumpable(); err != nil {
+			return err
 		}
 		m.identity = id
 		return verifyThreads(m.identity, m.permitted&^m.withheld, m.permitted)
@@ -88,14 +88,26 @@ func setIDs(name string, nr uintptr, id IDs) error {
 // rights: a file of that group is then written by those and not by
 // CAP_DAC_OVERRIDE, which the monitor does not keep. Only the leader has them.
 func (m *Monitor) AsGroup(gid uint32, f func() error) error {
-	return m.With(func() error {
+	return m.With(func() (err error) {
 		own, err := unix.SetfsgidRetGid(int(gid))
 		if err != nil {
 			return fmt.Errorf("setfsgid: %w", err)
 		}
-		defer unix.SetfsgidRetGid(own) // With reads it back
+		defer func() {
+			unix.SetfsgidRetGid(own) // With reads it back
+			err = errors.Join(err, notDumpable())
+		}()
 		return f()
 	})
+}
+
+// notDumpable closes /proc/self to all but root: with fs.suid_dumpable=1 each
+// change of identity, the file system's too, opens it.
+func notDumpable() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("dumpable: %w", err)
+	}
+	return nil
 }
 
 // putBack gives the leader its saved uid again, after modules have run.

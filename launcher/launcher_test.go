@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -44,6 +45,41 @@ func TestEveryThreadIsReadBack(t *testing.T) {
 		if !whole {
 			t.Errorf("thread %d was not read whole", tid)
 		}
+	}
+}
+
+// What a module does to its identity makes the process dumpable where
+// fs.suid_dumpable is 1. Here prctl stands for it: the setting is the host's.
+func TestNotDumpableAgainAfterWhatModulesDo(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets := cap.GetProc()
+	t.Cleanup(func() {
+		err := errors.Join(sets.SetProc(), unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(before), 0, 0, 0))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	permittedOnly, err := sets.Dup()
+	if err == nil {
+		err = errors.Join(permittedOnly.ClearFlag(cap.Effective), permittedOnly.ClearFlag(cap.Inheritable), permittedOnly.SetProc())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := NewMonitor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.With(func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) }); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || now != 0 {
+		t.Errorf("dumpable: %d, %v", now, err)
 	}
 }
 

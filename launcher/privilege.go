@@ -171,7 +171,8 @@ func (m *Monitor) lower() error {
 }
 
 // apply sets Effective to e, Permitted to m.permitted and Inheritable to
-// nothing, on all threads, and reads it back.
+// nothing, on all threads, and reads it back. It comes after every change of
+// identity, of capsu's own or a module's, so the process is not dumpable again.
 func (m *Monitor) apply(e uint64) error {
 	if err := m.room(); err != nil {
 		return err
@@ -187,6 +188,9 @@ func (m *Monitor) apply(e uint64) error {
 	}
 	if err := set.SetProc(); err != nil {
 		return fmt.Errorf("capset: %w", err)
+	}
+	if err := notDumpable(); err != nil {
+		return err
 	}
 	return verifyThreads(m.identity, e, m.permitted)
 }

@@ -110,7 +110,7 @@ func inject(t *testing.T, n int, onTerminal bool) injected {
 	t.Helper()
 	const trace, report = "/opt/inject.trace", "/opt/inject.report"
 	os.Remove(report)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/opt/inject", trace, strconv.Itoa(n), id(t, "-u", "alpha"), id(t, "-g", "alpha"), "--",
 		program, "ghost", "-s", "/opt/probe", "-c", report)

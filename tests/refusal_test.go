@@ -201,6 +201,28 @@ func TestRootAsTargetIsRefusedForOthers(t *testing.T) {
 	expectRefusal(t, capsu(t, "toor", "-c", "echo in"), "uid 0 is not a target")
 }
 
+// What a module makes of the target is asked everything again.
+func TestTargetThatAModuleRenamesIsHeldToTheSame(t *testing.T) {
+	compile(t, "/opt/rename.so", "-shared", "-fPIC", "modules/rename.c", "-lpam")
+	for name, want := range map[string]string{
+		"root":                 "root: uid 0 is not a target",
+		"capsu":                "capsu: the guard is not a target",
+		"nobody-has-this-name": "nobody-has-this-name: no such user",
+	} {
+		t.Run(name, func(t *testing.T) {
+			stack(t, "auth required /opt/rename.so "+name+"\naccount required pam_permit.so\nsession required pam_permit.so\n")
+			expectRefusal(t, capsu(t, "ghost", "-s", "/bin/sh", "-c", "echo in"), want)
+		})
+	}
+	stack(t, "auth required /opt/rename.so beta\naccount required pam_permit.so\nsession required pam_permit.so\n")
+	policy(t, "none ghost\n^cap_kill beta\n")
+	log := logged(t)
+	expectRun(t, capsu(t, "ghost", "-c", "id -un; grep CapAmb /proc/self/status"), "beta\nCapAmb:\t0000000000000020\n")
+	if got := log(); got != "(to ghost) alpha on none: PAM_USER is now beta\n(to beta) alpha on none iab=^cap_kill\n" {
+		t.Errorf("the log has %q", got)
+	}
+}
+
 func TestPolicyThatCannotBeAppliedMeansNoSession(t *testing.T) {
 	in := []string{"ghost", "-c", "echo in"}
 	for name, c := range map[string]struct {

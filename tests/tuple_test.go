@@ -239,6 +239,8 @@ func TestRealPamCapInTheStack(t *testing.T) {
 		"keepcaps, not deferred, no rule":      {"keepcaps", "", ofOther},
 		"deferred, another rule decides":       {"keepcaps defer", "^cap_net_bind_service ghost", tuple{netBind, netBind, netBind, chown}},
 		"not deferred, another rule decides":   {"", "cap_net_bind_service ghost", tuple{i: netBind, blocked: chown}},
+		"deferred, Ambient taken back":         {"keepcaps defer", "cap_net_raw ghost", tuple{i: netRaw, blocked: chown}},
+		"not deferred, Ambient taken back":     {"", "cap_net_raw ghost", tuple{i: netRaw, blocked: chown}},
 		"deferred, none decides":               {"keepcaps defer", "none ghost", tuple{blocked: chown}},
 		"not deferred, all lets it through":    {"", "all ghost", ofOther},
 		"deferred, blocked bits of both count": {"keepcaps defer", "!cap_kill ghost", tuple{blocked: chown | kill}},

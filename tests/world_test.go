@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -53,6 +54,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CAPSU_WORLD") == "" {
 		fmt.Fprintln(os.Stderr, "tests: run ./tests/run")
 		os.Exit(1)
+	}
+	// Whoever starts the tests may ignore signals (nohup, the & of a script); the
+	// callers they play must not. What is caught here has its default after exec.
+	for sig := syscall.Signal(1); sig < 32; sig++ {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	if err := makeWorld(); err != nil {
 		fmt.Fprintln(os.Stderr, "tests: world:", err)
