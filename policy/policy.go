@@ -181,6 +181,13 @@ func find(line []byte, s Subject, groups map[string]bool) (string, error) {
 	return "", nil
 }
 
+// CheckWord tells why a rule's first word, or a default, grants nothing: it is
+// neither a tuple nor all nor none.
+func CheckWord(word string) error {
+	_, _, err := parseRule(word)
+	return err
+}
+
 func parseRule(word string) (Action, *cap.IAB, error) {
 	switch word {
 	case "all":

@@ -77,7 +77,7 @@ func (s *Settings) Grantable(iab *cap.IAB, bits cap.Secbits) error {
 	case s.Mode == Pure1E && ambient != nil:
 		return s.Fault("CapabilitiesMode", fmt.Errorf("allows no Ambient capability, and %s is granted", strings.Join(ambient, ",")))
 	case bits&cap.SecbitNoCapAmbientRaise != 0 && ambient != nil:
-		return fmt.Errorf("Ambient %s: the securebits that capsu was started with (%#x) forbid it", strings.Join(ambient, ","), int(bits))
+		return fmt.Errorf("%s: granted as Ambient, which the securebits that capsu was started with (%#x) forbid", strings.Join(ambient, ","), int(bits))
 	}
 	return nil
 }

@@ -288,7 +288,7 @@ func TestAModeRefusesTheGrantsItCannotHave(t *testing.T) {
 		{"CapabilitiesMode nopriv", tuple(cap.Inh), 0xef, "f:1: CapabilitiesMode nopriv: allows no grant, and cap_kill is granted"},
 		{"CapabilitiesMode nopriv", tuple(cap.Amb), 0xef, "f:1: CapabilitiesMode nopriv: allows no grant, and cap_kill is granted"},
 		{"CapabilitiesMode nopriv", tuple(cap.Bound), 0xef, ""},
-		{"", tuple(cap.Amb), 0xef, "Ambient cap_kill: the securebits that capsu was started with (0xef) forbid it"},
+		{"", tuple(cap.Amb), 0xef, "cap_kill: granted as Ambient, which the securebits that capsu was started with (0xef) forbid"},
 	} {
 		err := decide(t, c.text, nil, nil).Grantable(c.iab, c.bits)
 		if got := fmt.Sprint(err); c.fault != "" && got != c.fault || c.fault == "" && err != nil {
