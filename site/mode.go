@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"capsu/trustedfile"
+
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
@@ -80,6 +82,19 @@ func (s *Settings) Grantable(iab *cap.IAB, bits cap.Secbits) error {
 		return fmt.Errorf("%s: granted as Ambient, which the securebits that capsu was started with (%#x) forbid", strings.Join(ambient, ","), int(bits))
 	}
 	return nil
+}
+
+// OfRule says of which line the fault of a grant is: of a policy's rule, or with
+// line 0 of the default; unless the fault has a line of its own.
+func (s *Settings) OfRule(file string, line int, err error) error {
+	var known *trustedfile.Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case line == 0:
+		return s.Fault("CapabilityDefault", err)
+	}
+	return &trustedfile.Error{File: file, Line: line, Err: err}
 }
 
 // Tuple returns what a mode makes of a decision: under NoPriv the tuple is

@@ -41,6 +41,21 @@ var without = []string{
 	"pam_userdb.so", "pam_warn.so", "pam_wheel.so", "pam_xauth.so",
 }
 
+// closing is what session modules need to close: those of needs that undo by a
+// capability what they did by one. The others close without.
+var closing = map[string][]cap.Value{
+	"pam_namespace.so": {cap.SYS_ADMIN},
+	"pam_tty_audit.so": {cap.AUDIT_CONTROL},
+}
+
+// Closing returns what this module needs to close the session, where it opens one.
+func (m Module) Closing() []cap.Value {
+	if m.Type != "session" {
+		return nil
+	}
+	return closing[m.Name]
+}
+
 // Needs returns what this module needs in its place; known is false for a
 // module that nobody has tried.
 func (m Module) Needs() (list []Need, known bool) {

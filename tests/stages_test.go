@@ -124,8 +124,14 @@ func hold(t *testing.T, st stage) held {
 	if st.name == "session" {
 		// the shell runs; the monitor has one thing left to do before it waits
 		eventually(t, "the monitor's wait", func() bool {
-			status, _ := os.ReadFile("/proc/" + h.monitor + "/status")
-			return strings.Contains(string(status), fmt.Sprintf("CapPrm:\t%016x\nCapEff:\t%016x\n", closingSet, 0))
+			tasks, _ := filepath.Glob("/proc/" + h.monitor + "/task/*/status")
+			for _, task := range tasks { // the leader is changed first
+				status, _ := os.ReadFile(task)
+				if !strings.Contains(string(status), fmt.Sprintf("CapPrm:\t%016x\nCapEff:\t%016x\n", closingSet, 0)) {
+					return false
+				}
+			}
+			return len(tasks) > 0
 		})
 	}
 	return h

@@ -104,26 +104,13 @@ func (t *target) decide(m *launcher.Monitor, c *configuration) (err error) {
 	}
 	if t.decision.Action == policy.Set {
 		if err := policy.Beyond(t.decision.IAB, m.Has, launcher.Bounded); err != nil {
-			return c.atRule(t.decision, err)
+			return c.OfRule(t.decision.File, t.decision.Line, err)
 		}
 		if err := c.Grantable(t.decision.IAB, t.securebits); err != nil {
-			return c.atRule(t.decision, err)
+			return c.OfRule(t.decision.File, t.decision.Line, err)
 		}
 	}
 	return nil
-}
-
-// atRule says of which line a fault is: of the rule, or of the default; unless
-// the fault has a line of its own.
-func (c *configuration) atRule(d policy.Decision, err error) error {
-	var known *policy.Error
-	switch {
-	case errors.As(err, &known):
-		return err
-	case d.Line == 0:
-		return c.Fault("CapabilityDefault", err)
-	}
-	return &policy.Error{File: d.File, Line: d.Line, Err: err}
 }
 
 // restrict has the session as CapabilitiesMode says.
