@@ -32,7 +32,7 @@ const (
 func check(args []string) int {
 	f := flags("check [options] [FILE]")
 	prog := f.String("program", "", "compare with the file capabilities of this capsu")
-	conf := f.String("site", site.DefaultFile, "read this site configuration; of who else may write it nothing is said")
+	conf := f.String("conf", site.DefaultFile, "read this site configuration; of who else may write it nothing is said")
 	asJSON := f.Bool("json", false, "print JSON")
 	if status, done := parse(f, args, "[FILE]"); done {
 		return status
