@@ -60,6 +60,15 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	if got, want := must(t, "cat", "/etc/pam.d/capsu.capsu-new"), must(t, "cat", "../pam.d/capsu"); got != want {
 		t.Errorf("the new text is %q", got)
 	}
+	// the site configuration by the same rule
+	file(t, siteFile, "Pty off\n", 0o644)
+	if out, err := script(t); err != nil || !strings.Contains(out, siteFile+" was changed since it was installed and stays; the new text is in "+siteFile+".capsu-new") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if got := must(t, "cat", siteFile); got != "Pty off\n" {
+		t.Errorf("a changed configuration was overwritten: %q", got)
+	}
+	must(t, "mv", siteFile+".capsu-new", siteFile)
 	// an unchanged one is renewed and taken away
 	must(t, "mv", "/etc/pam.d/capsu.capsu-new", "/etc/pam.d/capsu")
 	must(t, "rm", "-f", "/etc/pam.d/capsu-l", "/etc/pam.d/capsu-l.capsu-new")
@@ -69,7 +78,7 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	if out, err := script(t, "--uninstall"); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	gone := []string{"/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu"}
+	gone := []string{siteFile, siteFile + ".capsu-new", "/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu"}
 	for page := range pages(t) {
 		gone = append(gone, prefix+page)
 	}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -329,6 +331,25 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 	if e, status := explain(t, "--caller", "alpha", "root"); status != 1 || !strings.Contains(e.Error, "root: uid 0 is not a target") {
 		t.Errorf("explain: %+v", e)
 	}
+	// the monitor has uid 0 as its effective one then: its target has nothing to reach it by
+	site(t, "RootTarget on")
+	guard := id(t, "-u", "capsu")
+	during(t, call{args: []string{"root"}}, func(_, monitor string) {
+		eachThread(t, monitor, map[string]string{"Uid": guard + " 0 " + guard + " 0", "CapPrm": hex(closingSet), "CapEff": hex(0)})
+		cmd := exec.Command("setpriv", "--securebits", "+noroot,+noroot_locked", "--bounding-set", "-all", "--inh-caps", "-all", "/opt/attacker")
+		cmd.Env = []string{"CAPSU_ATTACK=" + monitor, "CAPSU_WORLD=."}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("attacker: %v: %s", err, out)
+		}
+		// the files below its /proc directory are root's to open; that is all
+		harmless := []string{"write oom_score_adj", "write coredump_filter", "write clear_refs", "write comm", "list fd", "list fdinfo"}
+		for line := range strings.Lines(string(out)) {
+			if what := strings.TrimSpace(line); !slices.Contains(harmless, what) {
+				t.Errorf("a session with uid 0 can: %s", what)
+			}
+		}
+	})
 }
 
 func TestAuthIdentityIsWhomModulesSeeAndNobodyElseCanSignal(t *testing.T) {
