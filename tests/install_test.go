@@ -68,6 +68,10 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	if got := must(t, "cat", siteFile); got != "Pty off\n" {
 		t.Errorf("a changed configuration was overwritten: %q", got)
 	}
+	file(t, siteFile, "nonsense\n", 0o644) // which capabilities would be needed is not to be known
+	if out, err := script(t); err == nil || !strings.Contains(out, "capsuctl: "+siteFile+":1: unknown directive") || !strings.Contains(out, "install.sh: capsuctl filecaps: cannot tell") {
+		t.Errorf("%v: %s", err, out)
+	}
 	must(t, "mv", siteFile+".capsu-new", siteFile)
 	// an unchanged one is renewed and taken away
 	must(t, "mv", "/etc/pam.d/capsu.capsu-new", "/etc/pam.d/capsu")

@@ -20,13 +20,14 @@ const guardName = "capsu"
 // twice, for the caller at start and for the target too from stage 5 on.
 type configuration struct {
 	*site.Settings
-	read   *site.Config
-	caller *site.Who
-	login  bool
-	less   bool   // -C or --drop: the session shall have less than the grant
-	revoke bool   // a root caller's monitor gives up uid 0 while the session runs,
-	guard  uint32 // for this one
-	shrunk bool   // CapabilitiesSet is in effect
+	read    *site.Config
+	caller  *site.Who
+	login   bool
+	records bool   // utmp and wtmp are written
+	less    bool   // -C or --drop: the session shall have less than the grant
+	revoke  bool   // a root caller's monitor gives up uid 0 while the session runs,
+	guard   uint32 // for this one
+	shrunk  bool   // CapabilitiesSet is in effect
 }
 
 // configure reads the site configuration and decides what holds for the caller.
@@ -35,7 +36,7 @@ func configure(o *sessionOptions, caller *account.User) (*configuration, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &configuration{read: read, login: o.login, less: o.narrow != nil || o.drop != nil}
+	c := &configuration{read: read, records: o.login && terminal() != "", login: o.login, less: o.narrow != nil || o.drop != nil}
 	c.caller = site.NewWho(
 		func(name string) (bool, error) { return account.HasUID(name, caller.UID) },
 		func(group string) (bool, error) {
@@ -163,7 +164,7 @@ func (c *configuration) back(err *error, m *launcher.Monitor) {
 func (c *configuration) closed(err *error) {
 	needed := map[cap.Value]bool{
 		cap.SETUID: c.revoke, cap.SETPCAP: c.revoke, // to take uid 0 again
-		cap.SETGID: c.login,                    // utmp and wtmp are written as their group
+		cap.SETGID: c.records,                  // utmp and wtmp are written as their group
 		cap.CHOWN:  c.login && c.TerminalOwner, // the terminal is given back
 	}
 	var lacking []string
