@@ -11,7 +11,7 @@ usage() {
 Usage: ./install.sh [options]
 
 Builds capsu and installs it: the program with its file capabilities, its PAM
-services, the guard user, capsuctl, manual pages. Then it verifies what it did. It may be run
+services, /etc/capsu.conf, the guard user, capsuctl, manual pages. Then it verifies what it did. It may be run
 again, and should be when the stack or the policy has changed: the file
 capabilities are those that 'capsuctl filecaps' names.
 
@@ -19,7 +19,7 @@ capabilities are those that 'capsuctl filecaps' names.
   --caps LIST     more file capabilities, e.g. for rules to come: cap_net_raw,cap_kill
   --destdir DIR   stage the files below DIR: no user, no capabilities; prints the commands for them
   --dry-run       print what would be done, and do nothing
-  --uninstall     remove what was installed; services that were changed since stay
+  --uninstall     remove what was installed; configuration that was changed since stays
   --demo          show one real session in a throw-away world; nothing of it remains
   --help          show this text
 
@@ -90,17 +90,36 @@ build() {
 
 checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
-# A service file that is not the one installed last has been changed by the
-# administrator, and stays; the new text goes beside it.
-install_service() {
-	to=/etc/pam.d/$1 at=$destdir/etc/pam.d/$1
-	if [ ! -e "$at" ] || cmp -s "pam.d/$1" "$at" ||
+# The configuration files, as SOURCE and where it goes.
+configuration() {
+	for service in $services; do
+		say "pam.d/$service /etc/pam.d/$service"
+	done
+	say "packaging/capsu.conf /etc/capsu.conf"
+}
+
+# A configuration file that is not the one installed last has been changed by
+# the administrator, and stays; the new text goes beside it.
+install_configuration() {
+	from=$1 to=$2 at=$destdir$2
+	if [ ! -e "$at" ] || cmp -s "$from" "$at" ||
 		grep -qxF "$(checksum "$at")  $to" "$record" 2>/dev/null; then
-		run install -D -m 644 "pam.d/$1" "$at"
+		run install -D -m 644 "$from" "$at"
 		run record "$to" "$at"
 	else
-		run install -m 644 "pam.d/$1" "$at.capsu-new"
+		run install -m 644 "$from" "$at.capsu-new"
 		say "$to was changed since it was installed and stays; the new text is in $to.capsu-new"
+	fi
+}
+
+# Unless it was changed.
+remove_configuration() {
+	to=$2 at=$destdir$2
+	[ -e "$at" ] || return 0
+	if grep -qxF "$(checksum "$at")  $to" "$record" 2>/dev/null; then
+		run rm -f "$at" "$at.capsu-new"
+	else
+		say "$to was changed since it was installed, and stays"
 	fi
 }
 
@@ -175,8 +194,8 @@ do_install() {
 	need_packages $build_packages
 	build
 	[ -n "$destdir" ] || make_guard
-	for service in $services; do
-		install_service "$service"
+	configuration | while read -r from to; do
+		install_configuration "$from" "$to"
 	done
 	install_programs
 	install_manual
@@ -197,14 +216,8 @@ do_uninstall() {
 	for page in doc/*.[1-8]; do
 		run rm -f "$(manual "$page")"
 	done
-	for service in $services; do
-		to=/etc/pam.d/$service at=$destdir/etc/pam.d/$service
-		[ -e "$at" ] || continue
-		if grep -qxF "$(checksum "$at")  $to" "$record" 2>/dev/null; then
-			run rm -f "$at" "$at.capsu-new"
-		else
-			say "$to was changed since it was installed, and stays"
-		fi
+	configuration | while read -r from to; do
+		remove_configuration "$from" "$to"
 	done
 	run rm -rf "${record%/*}"
 	if [ -z "$destdir" ] && id -u "$guard" >/dev/null 2>&1; then

@@ -113,6 +113,15 @@ func ByNumber(text string) (*User, error) {
 	return ByUID(uint32(uid))
 }
 
+// HasUID tells whether a user name is one of that uid. An unknown name is none.
+func HasUID(name string, uid uint32) (bool, error) {
+	u, err := ByName(name)
+	if errors.Is(err, ErrUnknown) {
+		return false, nil
+	}
+	return err == nil && u.UID == uid, err
+}
+
 // GroupID returns the gid of a group's name, or of the text of its number.
 func GroupID(text string) (uint32, error) {
 	gid, _, err := Group(text)

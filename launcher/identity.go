@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
@@ -66,15 +67,73 @@ func (m *Monitor) Become(id Identity) error {
 		if err := setIDs("setresgid", unix.SYS_SETRESGID, id.GID); err != nil {
 			return err
 		}
-		if err := setIDs("setresuid", unix.SYS_SETRESUID, id.UID); err != nil {
-			return err
-		}
-		if err := notDumpable(); err != nil {
-			return err
-		}
-		m.identity = id
-		return verifyThreads(m.identity, m.permitted&^m.withheld, m.permitted)
+		m.identity.GID, m.identity.Groups = id.GID, id.Groups
+		return m.setUIDs(id.UID)
 	})
+}
+
+// setUIDs changes the uids of all threads, within With, and reads all back.
+func (m *Monitor) setUIDs(id IDs) error {
+	if err := setIDs("setresuid", unix.SYS_SETRESUID, id); err != nil {
+		return err
+	}
+	if err := notDumpable(); err != nil {
+		return err
+	}
+	m.identity.UID = id
+	return verifyThreads(m.identity, m.permitted&^m.withheld, m.permitted)
+}
+
+// GiveUpRoot has a monitor that is uid 0 be another one, in all three places,
+// until TakeRoot. With the last uid 0 the kernel would empty Permitted:
+// SECBIT_NO_SETUID_FIXUP is on for as long. While threads are changed some are
+// uid 0 and some the other uid, which is nobody's who could call or be called:
+// nobody but root can signal either.
+func (m *Monitor) GiveUpRoot(uid uint32) error {
+	return m.With(func() (err error) {
+		if err := m.room(); err != nil {
+			return err
+		}
+		if m.securebits, err = unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0); err != nil {
+			return fmt.Errorf("securebits: %w", err)
+		}
+		if err := setSecurebits(m.securebits | int(cap.SecbitNoSetUIDFixup)); err != nil {
+			return err
+		}
+		m.gaveUp = true
+		return m.setUIDs(One(uid))
+	})
+}
+
+// TakeRoot makes the monitor uid 0 again, with the securebits it had: modules
+// close as they have opened. It needs what Shrink may have taken; then the
+// monitor stays who it is. Without GiveUpRoot before it, it does nothing.
+func (m *Monitor) TakeRoot() error {
+	if !m.gaveUp {
+		return nil
+	}
+	for _, c := range []cap.Value{cap.SETUID, cap.SETPCAP} {
+		if !m.Has(c) {
+			return fmt.Errorf("uid 0: cannot be taken again without %v", c)
+		}
+	}
+	return m.With(func() error {
+		if err := m.room(); err != nil {
+			return err
+		}
+		m.gaveUp = false
+		if err := m.setUIDs(One(0)); err != nil {
+			return err
+		}
+		return setSecurebits(m.securebits)
+	})
+}
+
+func setSecurebits(bits int) error {
+	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, uintptr(bits), 0, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("securebits: %w", errno)
+	}
+	return nil
 }
 
 func setIDs(name string, nr uintptr, id IDs) error {

@@ -35,6 +35,9 @@ type Monitor struct {
 	stuck     bool   // no room for a call on all threads any more: it stays raised
 	limits    Limits // the monitor's own
 
+	gaveUp     bool // GiveUpRoot, and not yet TakeRoot
+	securebits int  // as they were before
+
 	// What PAM modules gave the leader alone (pam_cap.so without defer,
 	// pam_systemd). It stands there only while modules run, for libpsx ends the
 	// process when threads disagree; the child gets it back.

@@ -1,77 +1,14 @@
 package policy
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"iter"
 
+	"capsu/trustedfile"
+
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
-
-// lines reads a policy a line at a time, of whatever length: one line is one
-// rule. What it returns is valid until the next call; nothing is kept.
-type lines struct {
-	r      *bufio.Reader
-	number int
-}
-
-func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 64<<10)} }
-
-// next returns the next line without its newline, or io.EOF. A line that is
-// not text comes with an error that says why.
-func (l *lines) next() ([]byte, error) {
-	var long []byte
-	for {
-		part, err := l.r.ReadSlice('\n')
-		switch {
-		case err == bufio.ErrBufferFull:
-			long = append(long, part...)
-			continue
-		case err == io.EOF && len(long)+len(part) > 0, err == nil:
-			if long != nil {
-				part = append(long, part...)
-			}
-			l.number++
-			line := bytes.TrimSuffix(part, []byte("\n"))
-			return line, checkText(line, l.number)
-		}
-		return nil, err
-	}
-}
-
-var byteOrderMark = []byte("\ufeff")
-
-func checkText(line []byte, number int) error {
-	if number == 1 && bytes.HasPrefix(line, byteOrderMark) {
-		return errors.New("byte-order mark")
-	}
-	for rest := line; ; rest = rest[8:] {
-		if len(rest) >= 8 && !suspicious(binary.LittleEndian.Uint64(rest)) {
-			continue
-		}
-		for _, c := range rest[:min(8, len(rest))] {
-			if c < ' ' && c != '\t' || c == 0x7f {
-				return fmt.Errorf("control character 0x%02x", c)
-			}
-		}
-		if len(rest) <= 8 {
-			return nil
-		}
-	}
-}
-
-// suspicious tells whether one of eight bytes may be below a blank or be
-// 0x7f: a large policy is read for every session, and most of the time went
-// into looking at its bytes one by one.
-func suspicious(eight uint64) bool {
-	const each, high = 0x0101010101010101, 0x8080808080808080
-	deleted := eight ^ 0x7f*each
-	return ((eight-' '*each)&^eight|(deleted-each)&^deleted)&high != 0
-}
 
 func delimiter(c byte) bool { return c == ' ' || c == '\t' }
 
@@ -108,18 +45,18 @@ type Rule struct {
 // the file's.
 func Rules(path string) iter.Seq2[Rule, error] {
 	return func(yield func(Rule, error) bool) {
-		f, err := open(path, true)
+		f, err := trustedfile.OpenDraft(path)
 		if err != nil {
 			yield(Rule{}, &Error{File: path, Err: err})
 			return
 		}
 		defer f.Close()
-		for lines := newLines(f); ; {
-			line, err := lines.next()
+		for lines := trustedfile.NewLines(f); ; {
+			line, err := lines.Next()
 			if err == io.EOF {
 				return
 			}
-			r := Rule{Line: lines.number, Text: trim(line), Length: len(line), NotText: err}
+			r := Rule{Line: lines.Number, Text: trim(line), Length: len(line), NotText: err}
 			if line == nil && err != nil {
 				yield(r, &Error{File: path, Line: r.Line, Err: err})
 				return

@@ -15,6 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+
+	"capsu/trustedfile"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -62,21 +65,8 @@ type Decision struct {
 	IAB    *cap.IAB // with Set: the tuple; its Bound vector is what is blocked
 }
 
-// Error is a fault in a policy file: object, then fault.
-type Error struct {
-	File string
-	Line int // 0: the file as a whole
-	Err  error
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
+// Error is a fault in a policy file.
+type Error = trustedfile.Error
 
 // ErrNoRule is what Require makes of a target without rule and default.
 var ErrNoRule = errors.New("no rule names the target, and CapabilityRequire is on")
@@ -88,7 +78,7 @@ func Decide(p Parameters, s Subject) (Decision, error) {
 	d := Decision{File: path, Action: Ignore}
 	f, err := open(path, p.Draft)
 	switch {
-	case errors.Is(err, errMissing) && path == DefaultFile:
+	case errors.Is(err, trustedfile.ErrMissing) && path == DefaultFile:
 	case err != nil:
 		return Decision{File: path}, &Error{File: path, Err: err}
 	default:
@@ -111,14 +101,34 @@ func Decide(p Parameters, s Subject) (Decision, error) {
 	return d, nil
 }
 
+func open(path string, draft bool) (*os.File, error) {
+	if draft {
+		return trustedfile.OpenDraft(path)
+	}
+	return trustedfile.Open(path)
+}
+
+// Check tells why a file must not be relied on as a policy, if it must not:
+// what Decide would say of it without reading it.
+func Check(path string) error {
+	f, err := trustedfile.Open(path)
+	if errors.Is(err, trustedfile.ErrMissing) && path == DefaultFile {
+		return nil
+	}
+	if err != nil {
+		return &Error{File: path, Err: err}
+	}
+	return f.Close()
+}
+
 // decide looks for the first matching line. Lines up to it must be text: a
 // control character or a byte-order mark there may hide a rule from a reader.
 func decide(r io.Reader, path string, s Subject) (Decision, error) {
 	d := Decision{File: path, Action: Ignore}
-	lines := newLines(r)
+	lines := trustedfile.NewLines(r)
 	groups := map[string]bool{}
 	for {
-		line, err := lines.next()
+		line, err := lines.Next()
 		if err == io.EOF {
 			return d, nil
 		}
@@ -130,13 +140,13 @@ func decide(r io.Reader, path string, s Subject) (Decision, error) {
 			continue
 		}
 		if match != "" {
-			d.Line, d.Rule, d.Match = lines.number, trim(line), match
+			d.Line, d.Rule, d.Match = lines.Number, trim(line), match
 			word, _ := cut(line)
 			d.Action, d.IAB, err = parseRule(string(word))
 		}
 		if err != nil {
 			d.Action = ""
-			return d, &Error{File: path, Line: lines.number, Err: err}
+			return d, &Error{File: path, Line: lines.Number, Err: err}
 		}
 		return d, nil
 	}
@@ -169,6 +179,13 @@ func find(line []byte, s Subject, groups map[string]bool) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// CheckWord tells why a rule's first word, or a default, grants nothing: it is
+// neither a tuple nor all nor none.
+func CheckWord(word string) error {
+	_, _, err := parseRule(word)
+	return err
 }
 
 func parseRule(word string) (Action, *cap.IAB, error) {

@@ -41,6 +41,26 @@ var without = []string{
 	"pam_userdb.so", "pam_warn.so", "pam_wheel.so", "pam_xauth.so",
 }
 
+// closing is what session modules need to close, beyond what capsu has for
+// itself: they undo by a capability what they did by one. The others close
+// without. unless and only are arguments that decide.
+var closing = map[string]struct {
+	caps         []cap.Value
+	only, unless string
+}{
+	"pam_namespace.so": {caps: []cap.Value{cap.SYS_ADMIN}, only: "unmount_on_close"}, // else the kernel does it
+	"pam_tty_audit.so": {caps: []cap.Value{cap.AUDIT_CONTROL}, unless: "open_only"},
+}
+
+// Closing returns what this module needs to close the session, where it opens one.
+func (m Module) Closing() []cap.Value {
+	c := closing[m.Name]
+	if m.Type != "session" || c.only != "" && !slices.Contains(m.Args, c.only) || slices.Contains(m.Args, c.unless) {
+		return nil
+	}
+	return c.caps
+}
+
 // Needs returns what this module needs in its place; known is false for a
 // module that nobody has tried.
 func (m Module) Needs() (list []Need, known bool) {

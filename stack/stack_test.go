@@ -87,3 +87,21 @@ func TestNeedsDependOnWhereTheModuleStands(t *testing.T) {
 		}
 	}
 }
+
+func TestModulesThatNeedSomethingToClose(t *testing.T) {
+	for _, c := range []struct {
+		m    Module
+		want []cap.Value
+	}{
+		{Module{Type: "session", Name: "pam_namespace.so", Args: []string{"debug", "unmount_on_close"}}, []cap.Value{cap.SYS_ADMIN}},
+		{Module{Type: "session", Name: "pam_namespace.so"}, nil},
+		{Module{Type: "session", Name: "pam_tty_audit.so", Args: []string{"enable=*"}}, []cap.Value{cap.AUDIT_CONTROL}},
+		{Module{Type: "session", Name: "pam_tty_audit.so", Args: []string{"enable=*", "open_only"}}, nil},
+		{Module{Type: "auth", Name: "pam_tty_audit.so"}, nil},
+		{Module{Type: "session", Name: "pam_unix.so"}, nil},
+	} {
+		if got := c.m.Closing(); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v", c.m, got)
+		}
+	}
+}

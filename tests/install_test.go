@@ -5,6 +5,7 @@ package tests
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,20 @@ func script(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
+// pages are where the manual pages go, below the prefix.
+func pages(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	sources, err := filepath.Glob("../doc/*.[1-8]")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no manual pages: %v", err)
+	}
+	for _, source := range sources {
+		all["/share/man/man"+source[len(source)-1:]+"/"+filepath.Base(source)] = true
+	}
+	return all
+}
+
 func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	t.Cleanup(func() {
 		must(t, "useradd", "--system", "--no-create-home", "-s", "/usr/sbin/nologin", "--user-group", "capsu")
@@ -30,8 +45,10 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		if page := must(t, "cat", prefix+"/share/man/man1/capsu.1"); !strings.Contains(page, ".Nm capsu") {
-			t.Errorf("the manual page: %q", page)
+		for page := range pages(t) {
+			if text := must(t, "cat", prefix+page); !strings.Contains(text, ".Nm capsu") {
+				t.Errorf("the manual page: %q", text)
+			}
 		}
 		if !strings.Contains(out, "verified: "+prefix+"/bin/capsu cap_") || !strings.Contains(out, "/etc/pam.d/capsu was changed since it was installed and stays") {
 			t.Errorf("output %q", out)
@@ -43,6 +60,19 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	if got, want := must(t, "cat", "/etc/pam.d/capsu.capsu-new"), must(t, "cat", "../pam.d/capsu"); got != want {
 		t.Errorf("the new text is %q", got)
 	}
+	// the site configuration by the same rule
+	file(t, siteFile, "Pty off\n", 0o644)
+	if out, err := script(t); err != nil || !strings.Contains(out, siteFile+" was changed since it was installed and stays; the new text is in "+siteFile+".capsu-new") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if got := must(t, "cat", siteFile); got != "Pty off\n" {
+		t.Errorf("a changed configuration was overwritten: %q", got)
+	}
+	file(t, siteFile, "nonsense\n", 0o644) // which capabilities would be needed is not to be known
+	if out, err := script(t); err == nil || !strings.Contains(out, "capsuctl: "+siteFile+":1: unknown directive") || !strings.Contains(out, "install.sh: capsuctl filecaps: cannot tell") {
+		t.Errorf("%v: %s", err, out)
+	}
+	must(t, "mv", siteFile+".capsu-new", siteFile)
 	// an unchanged one is renewed and taken away
 	must(t, "mv", "/etc/pam.d/capsu.capsu-new", "/etc/pam.d/capsu")
 	must(t, "rm", "-f", "/etc/pam.d/capsu-l", "/etc/pam.d/capsu-l.capsu-new")
@@ -52,7 +82,11 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	if out, err := script(t, "--uninstall"); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	for _, path := range []string{"/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu", prefix + "/share/man/man1/capsu.1"} {
+	gone := []string{siteFile, siteFile + ".capsu-new", "/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu"}
+	for page := range pages(t) {
+		gone = append(gone, prefix+page)
+	}
+	for _, path := range gone {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Errorf("%s is still there", path)
 		}

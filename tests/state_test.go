@@ -72,8 +72,8 @@ func oddities() (all []oddity) {
 		add(fmt.Sprint("securebits=", bits), "", func(e *expected) { e.securebits = bits &^ 0x10 }) // exec clears KEEP_CAPS
 	}
 	add("securebits=8", "securebits: operation not permitted", nil) // NO_SETUID_FIXUP locked off
-	add("securebits=64", "ambient set: operation not permitted", nil)
-	add("securebits=192", "ambient set: operation not permitted", nil)
+	add("securebits=64", "capability.conf:1: cap_net_raw: granted as Ambient, which the securebits", nil)
+	add("securebits=192", "capability.conf:1: cap_net_raw: granted as Ambient, which the securebits", nil)
 	for c := range cap.MaxBits() {
 		bounded, err := cap.GetBound(c)
 		if err != nil || !bounded {

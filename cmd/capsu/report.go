@@ -119,7 +119,7 @@ func hintOf(err error) string {
 	case errors.As(err, &more):
 		return "-C can only take less; 'capsuctl explain USER' shows the grant"
 	case errors.As(err, &rule):
-		return "no session is opened with a policy that cannot be relied on; root can mend the file"
+		return "no session is opened with a file that cannot be relied on; root can mend it"
 	case errors.As(err, &service):
 		return "see syslog (authpriv) for what libpam could not load"
 	case errors.Is(err, pamconv.ErrEndOfInput):

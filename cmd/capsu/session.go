@@ -3,21 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"capsu/account"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/records"
+	"capsu/site"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
-
-// grace is the time between SIGTERM and SIGKILL when capsu has to end a session.
-const grace = 2 * time.Second
-
-// monitorSet is what the monitor keeps while the session runs: what closing needs.
-var monitorSet = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP, cap.KILL, cap.CHOWN, cap.AUDIT_WRITE}
 
 // fileCaps let modules that authenticate read and write root's files. Those
 // that act for the target, in its files, must do without.
@@ -44,7 +38,12 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 		return nil, fmt.Errorf("caller: %w", err)
 	}
 	attempt.Caller = caller.Name
-	name, err := resolve(o.user, caller, attempt)
+	conf, err := configure(o, caller)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { conf.closed(&err) }()
+	name, err := resolve(o.user, caller, conf.RootTarget, attempt)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +59,11 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	defer closing(&err, m, tx.End)
 
 	tx.OnFailure(func(err error) { attempt.Denied(reason(authentication(service, err))) })
-	if err := m.With(func() error { return authenticate(tx, service) }); err != nil { // 4
+	if err := conf.asking(m, s, func() error { return authenticate(tx, service) }); err != nil { // 4
 		attempt.Denied(reason(err))
 		return nil, err
 	}
-	t, err := newTarget(tx, caller, chosen, s, m) // 5
+	t, err := newTarget(tx, caller, chosen, s, m, conf) // 5
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +111,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if s.front.Ending() != 0 {
 		return nil, launcher.ErrStopped
 	}
-	spec, err := t.spec(tx, o, s, old, limits) // 8
+	spec, err := t.spec(tx, o, s, old, limits, conf) // 8
 	if err != nil {
 		return nil, err
 	}
@@ -120,13 +119,14 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = m.Shrink(monitorSet...) // 9
+	defer conf.back(&err, m)
+	err = conf.leave(m) // 9
 	tuple, e := child.Tuple()
 	if err = errors.Join(err, e); err != nil {
 		return nil, errors.Join(err, m.End(child))
 	}
 	attempt.Opened(tuple.String())
-	return m.Wait(child, s.front, grace) // then 10: the deferred closings
+	return m.Wait(child, s.front, conf.Grace) // then 10: the deferred closings
 }
 
 // recording gives records what they need: CAP_AUDIT_WRITE, and the group that
@@ -169,7 +169,7 @@ func closing(err *error, m *launcher.Monitor, f func() error) {
 // resolve returns the name to authenticate for: the passwd entry's own, also
 // of a uid, else the name as typed, which is the stack's to refuse like a wrong
 // password.
-func resolve(typed string, caller *account.User, a *records.Attempt) (string, error) {
+func resolve(typed string, caller *account.User, rootTarget bool, a *records.Attempt) (string, error) {
 	u, err := account.ByName(typed)
 	if errors.Is(err, account.ErrUnknown) {
 		u, err = account.ByNumber(typed)
@@ -178,14 +178,14 @@ func resolve(typed string, caller *account.User, a *records.Attempt) (string, er
 		return typed, nil
 	}
 	a.Target, a.Known = u.Name, true
-	return u.Name, refuseRoot(u, caller)
+	return u.Name, refuseRoot(u, caller, rootTarget)
 }
 
-// refuseRoot refuses uid 0 as a target for callers other than root. What
-// PAM_USER says after authentication is asked again.
-func refuseRoot(u, caller *account.User) error {
-	if u.UID == 0 && caller.UID != 0 {
-		return hinted("name a user: capsu USER; root as a target needs RootTarget on, which this version does not have yet",
+// refuseRoot refuses uid 0 as a target for callers other than root, unless
+// RootTarget is on. What PAM_USER says after authentication is asked again.
+func refuseRoot(u, caller *account.User, allowed bool) error {
+	if u.UID == 0 && caller.UID != 0 && !allowed {
+		return hinted("name a user: capsu USER; root as a target needs RootTarget on in "+site.DefaultFile,
 			"%s: uid 0 is not a target for callers other than root (RootTarget is off)", u.Name)
 	}
 	return nil

@@ -88,15 +88,23 @@ func explain(fault int, errno syscall.Errno, call string) error {
 	case C.FRONT_NO_PRIVILEGE:
 		return explainPrivilege(path, setcap)
 	case C.FRONT_NO_GUARD:
-		return hinted("as root: ./install.sh, or useradd --system --no-create-home --shell /usr/sbin/nologin capsu",
-			"guard user capsu: does not exist")
+		return noGuard()
 	case C.FRONT_BAD_GUARD:
-		return hinted("give the user capsu a uid that nobody logs in with", "guard user capsu: its uid is root's or the caller's")
+		return badGuard("its uid is root's or the caller's")
 	}
 	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && strings.Join(strings.Fields(string(ids)), " ") != "0 0 4294967295" {
 		return hinted("start capsu outside of it, or map its users and groups into it", "user namespace: %s: %w", call, errno)
 	}
 	return fmt.Errorf("%s: %w", call, errno)
+}
+
+func noGuard() error {
+	return hinted("as root: ./install.sh, or useradd --system --no-create-home --shell /usr/sbin/nologin "+guardName,
+		"guard user %s: does not exist", guardName)
+}
+
+func badGuard(why string) error {
+	return hinted("give the user "+guardName+" a uid that nobody logs in with", "guard user %s: %s", guardName, why)
 }
 
 // explainPrivilege says why a file with capabilities gave none.

@@ -17,13 +17,14 @@ import (
 
 // target is who the session is for, resolved once.
 type target struct {
-	user     *account.User
-	gid      uint32 // primary group, of the session
-	groups   []uint32
-	own      []uint32 // groups by NSS
-	decision policy.Decision
-	caller   *account.User
-	terminal *tty.Pty // the session's own, or nil
+	user       *account.User
+	gid        uint32 // primary group, of the session
+	groups     []uint32
+	own        []uint32 // groups by NSS
+	decision   policy.Decision
+	securebits cap.Secbits // of the session
+	caller     *account.User
+	terminal   *tty.Pty // the session's own, or nil
 }
 
 // groupChoice is what -g and -G say; nil where they say nothing.
@@ -62,7 +63,7 @@ func chooseGroups(o *sessionOptions, caller *account.User) (c groupChoice, err e
 
 // newTarget is stage 5: PAM_USER read back, its account, its groups and its
 // rule. What cannot be granted ends the attempt here.
-func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice, s *start, m *launcher.Monitor) (*target, error) {
+func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice, s *start, m *launcher.Monitor, conf *configuration) (*target, error) {
 	name, err := tx.User()
 	if err != nil {
 		return nil, fmt.Errorf("PAM_USER: %w", err)
@@ -71,7 +72,7 @@ func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice
 	if t.user, err = account.ByName(name); err != nil {
 		return nil, err
 	}
-	if err := refuseRoot(t.user, caller); err != nil {
+	if err := refuseRoot(t.user, caller, conf.RootTarget); err != nil {
 		return nil, err
 	}
 	if s.caller != 0 && t.user.UID == s.guard {
@@ -80,7 +81,10 @@ func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice
 	if err := t.setGroups(chosen); err != nil {
 		return nil, err
 	}
-	if err := t.decide(m); err != nil {
+	if err := conf.forTarget(t, s); err != nil {
+		return nil, err
+	}
+	if err := t.decide(m, conf); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -109,24 +113,6 @@ func (t *target) setGroups(chosen groupChoice) (err error) {
 	return err
 }
 
-// decide asks the policy. A rule for a group goes by the groups that the
-// target has, not by those that root has chosen.
-func (t *target) decide(m *launcher.Monitor) (err error) {
-	t.decision, err = policy.Decide(policy.Parameters{}, policy.Subject{
-		Caller: t.caller.Name, Target: t.user.Name,
-		Member: func(group string) (bool, error) { return account.Member(t.own, group) },
-	})
-	if err != nil {
-		return err
-	}
-	if t.decision.Action == policy.Set {
-		if err := policy.Beyond(t.decision.IAB, m.Has, launcher.Bounded); err != nil {
-			return &policy.Error{File: t.decision.File, Line: t.decision.Line, Err: err}
-		}
-	}
-	return nil
-}
-
 // identity is what the monitor runs setcred and the session modules as: the
 // target's groups and gid; and between two uids of the guard, which keep the
 // target from reaching it, the target's. When root calls it stays uid 0.
@@ -139,7 +125,7 @@ func (t *target) identity(now launcher.Identity) launcher.Identity {
 }
 
 // spec is stage 8: what the child shall become.
-func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old launcher.Identity, limits launcher.Limits) (*launcher.Spec, error) {
+func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old launcher.Identity, limits launcher.Limits, conf *configuration) (*launcher.Spec, error) {
 	handle, err := tx.Handle()
 	if err != nil {
 		return nil, err
@@ -161,7 +147,7 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 	spec := &launcher.Spec{
 		PAM: handle,
 		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: old,
-		Securebits: s.securebits,
+		Securebits: t.securebits,
 		NewSession: o.hasCommand && !o.sameLeader && t.terminal == nil,
 		Terminal:   t.terminal, Foreground: tty.Foreground(0),
 		Limits: limits, Ignored: s.ignored &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
@@ -180,10 +166,7 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 	case policy.All:
 		spec.Passed = s.inheritable
 	}
-	if t.user.UID == 0 {
-		spec.Securebits |= cap.SecbitNoRoot | cap.SecbitNoRootLocked
-	}
-	return spec, nil
+	return spec, conf.restrict(spec)
 }
 
 // shell chooses: -s, the caller's SHELL under -m, the target's own, /bin/sh.

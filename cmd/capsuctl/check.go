@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"capsu/account"
 	"capsu/policy"
 	"capsu/records"
+	"capsu/site"
 	"capsu/stack"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -32,23 +32,35 @@ const (
 func check(args []string) int {
 	f := flags("check [options] [FILE]")
 	prog := f.String("program", "", "compare with the file capabilities of this capsu")
+	conf := f.String("conf", site.DefaultFile, "read this site configuration; of who else may write it nothing is said")
 	asJSON := f.Bool("json", false, "print JSON")
 	if status, done := parse(f, args, "[FILE]"); done {
 		return status
 	}
-	c := checker{file: cmp.Or(f.Arg(0), policy.DefaultFile), users: map[string]int{}, groups: map[string]int{}, rules: map[string]int{}}
-	if c.granted = permitted(*prog); c.granted == nil {
-		c.granted = func(cap.Value) bool { return true }
+	granted := permitted(*prog)
+	if granted == nil {
+		granted = func(cap.Value) bool { return true }
 	}
-	if err := c.run(); err != nil {
-		return failed(err)
+	s := siteChecker{file: *conf, granted: granted}
+	read := s.run()
+	findings := s.findings
+	files, _, _ := policies(read)
+	if f.NArg() != 0 {
+		files = f.Args()
+	}
+	for _, file := range files {
+		c := checker{file: file, granted: granted, users: map[string]int{}, groups: map[string]int{}, rules: map[string]int{}}
+		if err := c.run(read); err != nil {
+			return failed(err)
+		}
+		findings = append(findings, c.findings...)
 	}
 	if *asJSON {
-		if err := printJSON(append([]finding{}, c.findings...)); err != nil {
+		if err := printJSON(append([]finding{}, findings...)); err != nil {
 			return failed(err)
 		}
 	} else {
-		for _, f := range c.findings {
+		for _, f := range findings {
 			where := f.File
 			if f.Line != 0 {
 				where = fmt.Sprintf("%s:%d", f.File, f.Line)
@@ -57,7 +69,7 @@ func check(args []string) int {
 		}
 	}
 	noteModule()
-	if len(c.findings) > 0 {
+	if len(findings) > 0 {
 		return exitFinding
 	}
 	return exitGood
@@ -67,6 +79,7 @@ func check(args []string) int {
 type checker struct {
 	file     string
 	granted  func(cap.Value) bool
+	settings *site.Settings // of the top level
 	findings []finding
 
 	// Lines of the rules before this one, by what they name.
@@ -79,14 +92,17 @@ func (c *checker) find(line int, format string, a ...any) {
 	c.findings = append(c.findings, finding{c.file, line, fmt.Sprintf(format, a...)})
 }
 
-func (c *checker) run() error {
+func (c *checker) run(conf *site.Config) (err error) {
+	if c.settings, err = conf.Decide(nil, nil); err != nil {
+		return err
+	}
 	if _, err := os.Lstat(c.file); errors.Is(err, os.ErrNotExist) && c.file == policy.DefaultFile {
 		warn("note", fmt.Errorf("%s: does not exist: no rules", c.file))
 		return nil
 	}
 	if err := policy.Check(c.file); err != nil {
 		var e *policy.Error
-		if !errors.As(err, &e) || c.file != policy.DefaultFile {
+		if !errors.As(err, &e) || c.file != c.settings.File {
 			warn("warning", fmt.Errorf("%w; capsu would refuse it", err))
 		} else {
 			c.find(0, "%v: pam_cap.so may read it, capsu opens no session", e.Err)
@@ -121,6 +137,9 @@ func (c *checker) tuple(r policy.Rule) {
 	}
 	if r.IAB == nil {
 		return
+	}
+	if err := c.settings.Grantable(r.IAB, 0); err != nil {
+		c.find(r.Line, "%v", err)
 	}
 	if values, err := policy.BeyondKernel(r.Word); err == nil {
 		for _, v := range values {

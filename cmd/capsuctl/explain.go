@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"capsu/account"
 	"capsu/policy"
 	"capsu/records"
+	"capsu/site"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -25,7 +27,8 @@ type explanation struct {
 	Authenticate string `json:"authenticate"`
 	Error        string `json:"error"`
 
-	tuple *cap.IAB
+	tuple    *cap.IAB
+	settings *site.Settings
 }
 
 func explain(args []string) int {
@@ -37,6 +40,7 @@ func explain(args []string) int {
 	autoauth := f.Bool("autoauth", false, "answer authenticate as pam_cap.so does with autoauth")
 	caller := f.String("caller", "", "who asks (default: anybody but root)")
 	prog := f.String("program", "", "compare with the file capabilities of this capsu")
+	showSite := f.Bool("site", false, "show instead every setting of capsu.conf for caller and user, and where it is from")
 	asJSON := f.Bool("json", false, "print JSON")
 	if status, done := parse(f, args, "USER"); done {
 		return status
@@ -47,18 +51,23 @@ func explain(args []string) int {
 			warn("warning", fmt.Errorf("%w; capsu would refuse it", err))
 		}
 	}
-	e := explanation{User: f.Arg(0), Config: p.File, Authenticate: "ignore"}
-	if e.Config == "" {
-		e.Config = policy.DefaultFile
-	}
+	e := explanation{User: f.Arg(0), Config: cmp.Or(p.File, policy.DefaultFile), Authenticate: "ignore"}
 	if err := e.decide(p, *caller, *prog, *autoauth); err != nil {
 		e.Error, e.Action, e.IAB, e.tuple = err.Error(), "", "", nil
 	}
-	if *asJSON {
+	switch {
+	case *showSite && e.settings == nil:
+		return failed(errors.New(e.Error))
+	case *showSite && *asJSON:
+		return printed(e.settings.All())
+	case *showSite:
+		printSettings(e.settings, true)
+		return exitGood
+	case *asJSON:
 		if err := printJSON(e); err != nil {
 			return failed(err)
 		}
-	} else {
+	default:
 		e.print()
 	}
 	if e.Error == "" {
@@ -73,14 +82,14 @@ func explain(args []string) int {
 // decide fills in the explanation as capsu would decide, as far as somebody
 // without privilege can know it.
 func (e *explanation) decide(p policy.Parameters, caller, program string, autoauth bool) error {
-	rootCalls := false
+	var c *account.User
 	if caller != "" {
-		c, err := account.ByName(caller)
-		if err != nil {
+		var err error
+		if c, err = account.ByName(caller); err != nil {
 			return fmt.Errorf("--caller: %w", err)
 		}
-		rootCalls = c.UID == 0
 	}
+	rootCalls := c != nil && c.UID == 0
 	u, err := account.ByName(e.User)
 	if err != nil {
 		return err
@@ -89,15 +98,26 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 		e.Authenticate = "success"
 	}
 	var groups []uint32
-	d, err := policy.Decide(p, policy.Subject{Caller: caller, Target: u.Name, Member: func(group string) (bool, error) {
-		if groups == nil { // only when a rule names a group
+	member := func(group string) (bool, error) {
+		if groups == nil { // only when a rule or a block names a group
 			var err error
 			if groups, err = u.Groups(); err != nil {
 				return false, err
 			}
 		}
 		return account.Member(groups, group)
-	}})
+	}
+	if e.settings, err = settings(c, u, member); err != nil {
+		return err
+	}
+	bits, err := e.site(&p, c, u)
+	if err != nil {
+		return err
+	}
+	d := policy.Decision{Action: policy.Ignore}
+	if e.settings.Engine {
+		d, err = policy.Decide(p, policy.Subject{Caller: caller, Target: u.Name, Member: member})
+	}
 	e.Line, e.Rule, e.Match, e.Action, e.tuple = d.Line, d.Rule, d.Match, string(d.Action), d.IAB
 	if d.Line != 0 {
 		e.Authenticate = "success"
@@ -113,15 +133,36 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 		}
 	}
 	if err := policy.Beyond(d.IAB, granted, bounded); err != nil {
-		return &policy.Error{File: d.File, Line: d.Line, Err: err}
+		return e.settings.OfRule(d.File, d.Line, err)
 	}
-	return nil
+	return e.settings.OfRule(d.File, d.Line, e.settings.Grantable(d.IAB, bits))
+}
+
+// site applies what capsu.conf says where the command line says nothing, and
+// returns the securebits of the session.
+func (e *explanation) site(p *policy.Parameters, caller, u *account.User) (cap.Secbits, error) {
+	s := e.settings
+	p.File = cmp.Or(p.File, s.File)
+	p.Default = cmp.Or(p.Default, s.Default)
+	p.Require = p.Require || s.Require
+	e.Config = p.File
+	if u.UID == 0 && caller != nil && caller.UID != 0 && !s.RootTarget {
+		return 0, fmt.Errorf("%s: uid 0 is not a target for callers other than root (RootTarget is off)", u.Name)
+	}
+	found, err := ownSecurebits()
+	if err != nil {
+		return 0, err
+	}
+	return s.Securebits(found, u.UID == 0)
 }
 
 // print is the explanation for people.
 func (e *explanation) print() {
 	row := func(name, value string) { fmt.Printf("%-13s %s\n", name, records.Escape(value)) }
 	row("user", e.User)
+	if e.settings != nil {
+		printSettings(e.settings, false)
+	}
 	switch {
 	case e.Error != "" && e.Line == 0: // there is no more to say than the error
 		return
@@ -132,6 +173,13 @@ func (e *explanation) print() {
 		row("rule", "none in "+e.Config+"; the default: "+e.Rule)
 	default:
 		row("rule", "none in "+e.Config)
+	}
+	switch {
+	case e.Error == "" && e.settings.Mode == site.NoPriv:
+		row("tuple", "empty, and nothing in Bounding: CapabilitiesMode nopriv")
+		e.Action = "" // nothing more to say of it
+	case !e.settings.Engine:
+		row("policy", "not asked: CapabilitiesEngine off")
 	}
 	switch policy.Action(e.Action) {
 	case policy.Set:
@@ -145,7 +193,9 @@ func (e *explanation) print() {
 	case policy.Ignore:
 		row("tuple", "what the modules of the stack gave; without such a module nothing")
 	default:
-		row("tuple", "no session")
+		if e.Error != "" {
+			row("tuple", "no session")
+		}
 	}
 	row("authenticate", e.Authenticate+" (pam_cap.so's word in its authenticate phase)")
 }

@@ -9,6 +9,7 @@ import (
 
 	"capsu/policy"
 	"capsu/records"
+	"capsu/site"
 	"capsu/stack"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -61,7 +62,21 @@ func filecaps(args []string) int {
 			all.add(c, "asked for")
 		}
 	}
-	if err := errors.Join(all.addModules(), all.addGrants()); err != nil {
+	conf, err := site.Read(policy.CheckWord)
+	if err != nil {
+		return failed(err)
+	}
+	files, defaults, services := policies(conf)
+	err = all.addModules(services)
+	for _, file := range files {
+		err = errors.Join(err, all.addGrants(file))
+	}
+	for _, o := range defaults {
+		if iab, e := policy.ParseIAB(o.Value); e == nil { // else all or none
+			all.addAmbient(iab, fmt.Sprintf("%s:%d: granted as Ambient by CapabilityDefault", o.File, o.Line))
+		}
+	}
+	if err != nil {
 		return failed(err)
 	}
 	if *asJSON {
@@ -77,7 +92,7 @@ func filecaps(args []string) int {
 
 // addModules adds what the modules of the services need. A service that is
 // not installed has none.
-func (r reasons) addModules() error {
+func (r reasons) addModules(services []string) error {
 	for _, service := range services {
 		modules, err := stack.Read(service)
 		if errors.Is(err, stack.ErrNoService) && !installed(service) {
@@ -112,24 +127,28 @@ func installed(service string) bool {
 }
 
 // addGrants adds what rules grant as Ambient: capsu can hand on only what it has.
-func (r reasons) addGrants() error {
-	if _, err := os.Stat(policy.DefaultFile); errors.Is(err, os.ErrNotExist) {
-		return nil
+func (r reasons) addGrants(file string) error {
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		return nil // check tells of one that should be there
 	}
-	for rule, err := range policy.Rules(policy.DefaultFile) {
+	for rule, err := range policy.Rules(file) {
 		if err != nil {
 			return err
 		}
 		if rule.IAB == nil || len(rule.Who) == 0 {
 			continue // check tells of it
 		}
-		for c := cap.Value(0); c < cap.MaxBits(); c++ {
-			if on, err := rule.IAB.GetVector(cap.Amb, c); err == nil && on {
-				r.add(c, fmt.Sprintf("%s:%d: granted as Ambient to %s", policy.DefaultFile, rule.Line, strings.Join(rule.Who, " ")))
-			}
-		}
+		r.addAmbient(rule.IAB, fmt.Sprintf("%s:%d: granted as Ambient to %s", file, rule.Line, strings.Join(rule.Who, " ")))
 	}
 	return nil
+}
+
+func (r reasons) addAmbient(iab *cap.IAB, why string) {
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if on, err := iab.GetVector(cap.Amb, c); err == nil && on {
+			r.add(c, why)
+		}
+	}
 }
 
 func (r reasons) sorted() (list []cap.Value) {

@@ -28,7 +28,7 @@ const (
 const usage = `Usage: capsuctl COMMAND [options]
 
   explain USER    what USER would get, from which file and line, and why
-  check [FILE]    every finding of a policy (default /etc/security/capability.conf)
+  check [FILE]    every finding of capsu.conf and of the policy (default: as it says)
   filecaps        the smallest set of file capabilities this site needs
 
 'capsuctl COMMAND --help' shows a command's options. Status 0: good, 1: findings
@@ -96,6 +96,14 @@ func failed(err error) int {
 		fmt.Fprintf(os.Stderr, "capsuctl: %s\n", records.Escape(line))
 	}
 	return exitFinding
+}
+
+// printed prints an answer that has no findings.
+func printed(v any) int {
+	if err := printJSON(v); err != nil {
+		return failed(err)
+	}
+	return exitGood
 }
 
 func printJSON(v any) error {

@@ -1,4 +1,11 @@
-package policy
+// Package trustedfile opens configuration that decides about other people's
+// accounts, and reads it as lines of text. It opens a file once and checks that
+// descriptor: nobody but root could have written it. The policy and the site
+// configuration share it.
+//
+// The package needs no privilege, changes nothing and prints nothing; it may be
+// called from any thread.
+package trustedfile
 
 import (
 	"encoding/binary"
@@ -10,25 +17,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var errMissing = errors.New("no such file")
+// ErrMissing says that a file is not there, and that only root could have removed it.
+var ErrMissing = errors.New("no such file")
 
-// Check tells why a file must not be relied on as a policy, if it must not:
-// what Decide would say of it without reading it.
-func Check(path string) error {
-	f, err := open(path, false)
-	if errors.Is(err, errMissing) && path == DefaultFile {
-		return nil
-	}
-	if err != nil {
-		return &Error{File: path, Err: err}
-	}
-	return f.Close()
+// Error is a fault in a file: object, then fault.
+type Error struct {
+	File string
+	Line int // 0: the file as a whole
+	Err  error
 }
 
-// open opens a policy file and checks, on that descriptor, that nobody but
-// root could have written it (spec 5.2). The directory it stands in, also the
-// one behind a symbolic link, is held to the same. Of a draft it asks only
-// that it is a file.
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Open opens a file and checks, on that descriptor, that nobody but root could
+// have written it (spec 5.2). The directory it stands in, also the one behind
+// a symbolic link, is held to the same. The errors do not name the file.
+func Open(path string) (*os.File, error) { return open(path, false) }
+
+// OpenDraft opens a file of whose writers nothing is asked: one's own draft.
+// It must be a file all the same.
+func OpenDraft(path string) (*os.File, error) { return open(path, true) }
+
 func open(path string, draft bool) (*os.File, error) {
 	// Non-blocking, or a FIFO would wait for its writer.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
@@ -59,7 +75,7 @@ func missing(path string) error {
 	if err := checkDirectory(filepath.Dir(path)); err != nil && err != unix.ENOENT {
 		return err
 	}
-	return errMissing
+	return ErrMissing
 }
 
 func check(fd int, path string, draft bool) error {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"capsu/policy"
+	"capsu/site"
+)
+
+// Packages that do not import each other agree by these.
+func TestSiteAgreesWithItsNeighbours(t *testing.T) {
+	read, faults := site.Check(os.DevNull, policy.CheckWord)
+	if len(faults) != 0 {
+		t.Fatal(faults)
+	}
+	s, err := read.Decide(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.File != policy.DefaultFile {
+		t.Errorf("the rules are in %s by default, for the policy in %s", s.File, policy.DefaultFile)
+	}
+	source, err := os.ReadFile("monitor.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(source), `#define GUARD "`+guardName+`"`) {
+		t.Errorf("monitor.c has another guard than %s", guardName)
+	}
+	for _, c := range site.Closing {
+		if !strings.Contains(","+fileCapabilities+",", ","+c.String()+",") {
+			t.Errorf("%v: closing needs it, and capsu's file does not have it", c)
+		}
+	}
+}
+
+func TestOneNameOfARuleOrTheDefaultIsReadAsThePolicyReadsIt(t *testing.T) {
+	for word, good := range map[string]bool{"all": true, "none": true, "^cap_kill,!3": true, "": true, "All": false, "cap_x": false} {
+		if err := policy.CheckWord(word); (err == nil) != good {
+			t.Errorf("%q: %v", word, err)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+//go:build privileged
+
+package tests
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
+	shadow := must(t, "cat", "/etc/shadow")
+	file(t, "/etc/shadow", shadow, 0o640)
+	setPassword(t, "root", password)
+	site(t, "") // the default: off
+	expectRefusal(t, capsu(t, "-c", "id -u"), "root: uid 0 is not a target", "RootTarget on in "+siteFile)
+	site(t, "RootTarget on")
+	expectRun(t, capsu(t, "-c", "id -u"), "0\n")
+	expectRefusal(t, call{args: []string{"-c", "id -u"}, stdin: "wrong\n"}.run(t), "authentication failure")
+	site(t, "<Caller @team>", "RootTarget on", "</Caller>") // beta is in it, alpha not
+	expectRefusal(t, capsu(t, "root", "-c", "id -u"), "root: uid 0 is not a target")
+	expectRun(t, call{caller: "beta", args: []string{"root", "-c", "id -u"}}.run(t), "0\n")
+	if e, status := explain(t, "--caller", "alpha", "root"); status != 1 || !strings.Contains(e.Error, "root: uid 0 is not a target") {
+		t.Errorf("explain: %+v", e)
+	}
+	// the monitor has uid 0 as its effective one then: its target has nothing to reach it by
+	site(t, "RootTarget on")
+	guard := id(t, "-u", "capsu")
+	during(t, call{args: []string{"root"}}, func(_, monitor string) {
+		eachThread(t, monitor, map[string]string{"Uid": guard + " 0 " + guard + " 0", "CapPrm": hex(closingSet), "CapEff": hex(0)})
+		cmd := exec.Command("setpriv", "--securebits", "+noroot,+noroot_locked", "--bounding-set", "-all", "--inh-caps", "-all", "/opt/attacker")
+		cmd.Env = []string{"CAPSU_ATTACK=" + monitor, "CAPSU_WORLD=."}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("attacker: %v: %s", err, out)
+		}
+		// the files below its /proc directory are root's to open; that is all
+		harmless := []string{"write oom_score_adj", "write coredump_filter", "write clear_refs", "write comm", "list fd", "list fdinfo"}
+		for line := range strings.Lines(string(out)) {
+			if what := strings.TrimSpace(line); !slices.Contains(harmless, what) {
+				t.Errorf("a session with uid 0 can: %s", what)
+			}
+		}
+	})
+}
+
+func TestAuthIdentityIsWhomModulesSeeAndNobodyElseCanSignal(t *testing.T) {
+	stack(t, "auth required pam_succeed_if.so quiet use_uid user = alpha\n"+service)
+	site(t, "")
+	if r := capsu(t, "ghost", "-c", "echo in"); r.status != 1 {
+		t.Errorf("the guard is taken for alpha: %+v", r)
+	}
+	site(t, "AuthIdentity caller")
+	expectRun(t, capsu(t, "ghost", "-c", "echo in"), "in\n")
+	if r := (call{caller: "beta", args: []string{"ghost", "-c", "echo in"}}).run(t); r.status != 1 {
+		t.Errorf("beta is taken for alpha: %+v", r)
+	}
+	// when root calls, uid 0 is what modules see in any case
+	for _, text := range []string{"", "AuthIdentity caller"} {
+		site(t, text)
+		if r := (call{caller: "root", args: []string{"ghost", "-c", "echo in"}}).run(t); r.status != 1 {
+			t.Errorf("root is taken for alpha: %+v", r)
+		}
+	}
+
+	guard, ghost, alpha := id(t, "-u", "capsu"), id(t, "-u", "ghost"), id(t, "-u", "alpha")
+	for _, st := range stages {
+		want := strings.Join([]string{guard, ghost, guard, ghost}, " ")
+		switch st.name {
+		case "fail delay":
+			continue // as auth, and gone too soon
+		case "prompt", "auth", "account":
+			want = strings.Join([]string{alpha, guard, guard, guard}, " ")
+		}
+		t.Run(st.name, func(t *testing.T) {
+			h := hold(t, st)
+			eachThread(t, h.monitor, map[string]string{"Uid": want, "CapInh": hex(0)})
+			// others reach it at no stage, the caller only while it asks, and only by signals
+			if got := attackBy(t, "ghost", h.monitor) + attackBy(t, "beta", h.monitor); got != "" {
+				t.Errorf("others can: %s", got)
+			}
+			if st.name == "auth" {
+				got := attackBy(t, "alpha", h.monitor)
+				if !strings.Contains(got, "kill signal 0") {
+					t.Errorf("the price is not as documented: %q", got)
+				}
+				for _, word := range []string{"ptrace", "prlimit set", "read mem", "write mem", "pidfd_getfd"} {
+					if strings.Contains(got, word) {
+						t.Errorf("the caller can: %s", got)
+					}
+				}
+				if status := h.status(); status != 1 && status != 128+int(syscall.SIGKILL) {
+					t.Errorf("status %d", status)
+				}
+			}
+		})
+	}
+}
+
+func TestSessionGraceIsTheTimeBetweenTermAndKill(t *testing.T) {
+	const stubborn = `trap '' TERM HUP; echo $$ $PPID >/opt/stubborn; while :; do sleep 0.1; done`
+	const slow = `trap 'echo got >/opt/got; while [ ! -e /opt/go ]; do sleep 0.1; done; echo cleaned >/opt/got; exit 5' TERM; echo $$ $PPID >/opt/stubborn; while :; do sleep 0.1; done`
+	begin := func(t *testing.T, script string) (front string, wait func() int) {
+		t.Helper()
+		file(t, "/opt/stubborn", "", 0o666)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		t.Cleanup(cancel)
+		cmd := call{args: []string{"ghost", "-c", script}}.command(ctx)
+		cmd.Stdin = strings.NewReader(password + "\n")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the session", func() bool { text, _ := os.ReadFile("/opt/stubborn"); return strings.HasSuffix(string(text), "\n") })
+		return fmt.Sprint(cmd.Process.Pid), func() int { cmd.Wait(); return shellStatus(cmd.ProcessState) }
+	}
+	for _, text := range []string{"SessionGrace 0", "SessionGrace 1", ""} {
+		site(t, text)
+		front, wait := begin(t, stubborn)
+		began := time.Now()
+		must(t, "kill", front)
+		if status := wait(); status != 143 {
+			t.Errorf("%q: status %d", text, status)
+		}
+		if least := map[string]time.Duration{"": 2 * time.Second, "SessionGrace 1": time.Second}[text]; time.Since(began) < least {
+			t.Errorf("%q: killed before its time", text)
+		}
+	}
+	// longer than by default: a session that takes its time is not cut short
+	file(t, "/opt/got", "", 0o666)
+	site(t, "SessionGrace 3600")
+	front, wait := begin(t, slow)
+	must(t, "kill", front)
+	eventually(t, "the session's notice", func() bool { text, _ := os.ReadFile("/opt/got"); return string(text) == "got\n" })
+	time.Sleep(3 * time.Second) // by default it would be gone
+	file(t, "/opt/go", "", 0o644)
+	wait()
+	if text, _ := os.ReadFile("/opt/got"); string(text) != "cleaned\n" {
+		t.Errorf("the session was cut short: %q", text)
+	}
+}
