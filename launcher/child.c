@@ -118,7 +118,8 @@ static void end_pam(const struct child_spec *s, struct sets *now)
 	if (sets_apply(*now) < 0 || sets_raise_ambient(s->modules_a) < 0)
 		child_fail(s, CHILD_RAISE);
 	/* from here on a change of uid takes no capability, also when root calls */
-	if (prctl(PR_SET_SECUREBITS, s->securebits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	if (bits < 0 || prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
 		child_fail(s, CHILD_SECUREBITS);
 	become_target(s);
 	int status = pam_end(s->pam, PAM_SUCCESS | PAM_DATA_SILENT);

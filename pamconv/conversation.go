@@ -93,6 +93,9 @@ func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, 
 // prompt reads one answer into c.reply. The string it returns is that buffer:
 // the library copies it at once into memory that PAM owns and wipes.
 func (c *Conversation) prompt(text string, echo bool) (string, error) {
+	if c.fault != nil {
+		return "", c.fault // who has ended one prompt is not asked again by the next module
+	}
 	c.wipe()
 	wait := func() error { return c.read(text, echo) }
 	var err error

@@ -6,13 +6,16 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/creack/pty"
 )
 
-// twice asks for the password two times, with a gate between.
+// twice asks two times, with a gate between.
 const twice = `auth required pam_unix.so
 auth required /opt/wait.so ` + gates + `
-auth required pam_unix.so
+auth required /opt/ask.so off ANSWER=yes
 account required pam_permit.so
+session required pam_permit.so
 session optional pam_exec.so quiet type=open_session /opt/record
 session optional pam_exec.so quiet type=close_session /opt/record
 `
@@ -20,6 +23,7 @@ session optional pam_exec.so quiet type=close_session /opt/record
 func askTwice(t *testing.T) {
 	t.Helper()
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
+	compile(t, "/opt/ask.so", "-shared", "-fPIC", "../pamconv/testdata/ask.c", "-lpam")
 	must(t, "install", "-d", "-m", "777", gates)
 	t.Cleanup(func() { os.RemoveAll(gates) })
 	stack(t, twice)
@@ -42,7 +46,7 @@ func TestSignalsAtEachPromptLeaveTheTerminalWhole(t *testing.T) {
 				x.await("Password: ")
 				if prompt == "second" {
 					x.typed(password + "\n")
-					x.await("Password: ")
+					x.await("secret? ")
 				}
 				x.typed("half a pass")
 				must(t, "kill", "-"+sig, front(t))
@@ -56,6 +60,19 @@ func TestSignalsAtEachPromptLeaveTheTerminalWhole(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAnotherSizeAtThePromptIsNoMatter(t *testing.T) {
+	x := onTerminal(t, "alpha", program+" ghost -c 'stty size'")
+	x.await("Password: ")
+	x.typed(password[:4])
+	if err := pty.Setsize(x.master, &pty.Winsize{Rows: 19, Cols: 67}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "kill", "-WINCH", front(t))
+	x.typed(password[4:] + "\n")
+	x.await("19 67\n")
+	x.end()
 }
 
 // echoes checks that the caller's shell has its terminal back.
@@ -79,10 +96,13 @@ func TestStoppedPromptGoesOnWithoutEcho(t *testing.T) {
 			x.await("Password: ")
 			for range 2 {
 				inForeground(t, "capsu")
-				x.typed("half")
-				if c.end == "" {
-					x.typed("\x1a")
-				} else {
+				switch c.end {
+				case "":
+					x.typed("half\x1a")
+				case "TSTP":
+					x.typed("half")
+					fallthrough
+				default: // nobody hears of SIGSTOP in time to discard what was typed
 					must(t, "kill", "-"+c.end, front(t))
 				}
 				x.echoes()
@@ -137,8 +157,8 @@ func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	x.typed("\x03\x1a\x1c")
 	x.await("^\\")
 	os.Remove(gate)
-	x.await("Password: ")
-	x.typed(password + "\n")
+	x.await("secret? ")
+	x.typed("yes\n")
 	x.await("in the session\n")
 	x.await("now> ")
 	x.typed("exit\n")

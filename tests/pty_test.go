@@ -266,12 +266,11 @@ func TestManySessionsLeaveNothing(t *testing.T) {
 		x.await(fmt.Sprintf("session %d\n", n+1))
 	}
 	x.end()
+	x.master.Close()
 	if strings.Contains(x.screen(), "bad") {
 		t.Errorf("the screen: %q", x.screen())
 	}
-	if now := terminals(); now > began {
-		t.Errorf("%d terminals, there were %d", now, began)
-	}
+	eventually(t, "the end of all terminals", func() bool { return terminals() <= began })
 	if left := processes(); len(left) > 0 {
 		t.Errorf("processes %q", left)
 	}

@@ -85,8 +85,19 @@ func (p *Pty) HandOver() error {
 	return unix.Close(fd)
 }
 
-// Close closes what is open.
+// NameOr returns the slave's name, or without a pseudo-terminal another one.
+func (p *Pty) NameOr(other string) string {
+	if p == nil {
+		return other
+	}
+	return p.Name
+}
+
+// Close closes what is open; nothing, without a pseudo-terminal.
 func (p *Pty) Close() (err error) {
+	if p == nil {
+		return nil
+	}
 	if p.Slave >= 0 {
 		err = p.HandOver()
 	}

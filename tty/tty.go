@@ -117,6 +117,22 @@ func Own(fd int) int {
 	return -1
 }
 
+// OwnedBy tells whether fd is this process's controlling terminal, by the name
+// of the device itself (not /dev/tty, not a master), and belongs to a user.
+func OwnedBy(fd int, uid uint32) bool {
+	var st unix.Stat_t
+	var device uint32
+	var session int32
+	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Uid != uid ||
+		ioctl(fd, unix.TIOCGDEV, unsafe.Pointer(&device)) != nil || ioctl(fd, unix.TIOCGSID, unsafe.Pointer(&session)) != nil {
+		return false
+	}
+	own, err := unix.Getsid(0)
+	// The console stands for another device, which is a terminal all the same.
+	console := st.Rdev == unix.Mkdev(5, 1)
+	return err == nil && int(session) == own && (console || st.Rdev == unix.Mkdev(device>>8&0xfff, device&0xff|device>>12&0xfff00))
+}
+
 func ioctl(fd int, request uint, arg unsafe.Pointer) error {
 	// SAFETY: each caller passes what its request reads or writes: ioctl_tty(2).
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(arg)); errno != 0 {

@@ -87,17 +87,17 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if t.groups, err = m.Groups(); err != nil {
 		return nil, err
 	}
-	t.terminal, err = openTerminal(m, o, t) // 7
+	if t.terminal, err = openTerminal(m, o, t, conf.Pty); err != nil { // 7
+		return nil, err
+	}
+	defer t.terminal.Close()
+	back, err := conf.giveTerminal(m, t)
 	if err != nil {
 		return nil, err
 	}
-	line := attempt.Terminal
-	if t.terminal != nil {
-		defer t.terminal.Close()
-		line = t.terminal.Name
-	}
+	defer back(&err)
 	if o.login {
-		defer attempt.Login(line)()
+		defer attempt.Login(t.terminal.NameOr(attempt.Terminal))()
 	}
 	var limits launcher.Limits
 	opened, err = opening(m, func() (err error) { limits, err = openSession(tx, s); return err })

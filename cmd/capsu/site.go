@@ -28,6 +28,7 @@ type configuration struct {
 	revoke  bool   // a root caller's monitor gives up uid 0 while the session runs,
 	guard   uint32 // for this one
 	shrunk  bool   // CapabilitiesSet is in effect
+	gave    bool   // the caller's terminal is the target's
 }
 
 // configure reads the site configuration and decides what holds for the caller.
@@ -164,8 +165,8 @@ func (c *configuration) back(err *error, m *launcher.Monitor) {
 func (c *configuration) closed(err *error) {
 	needed := map[cap.Value]bool{
 		cap.SETUID: c.revoke, cap.SETPCAP: c.revoke, // to take uid 0 again
-		cap.SETGID: c.records,                  // utmp and wtmp are written as their group
-		cap.CHOWN:  c.login && c.TerminalOwner, // the terminal is given back
+		cap.SETGID: c.records, // utmp and wtmp are written as their group
+		cap.CHOWN:  c.gave,    // the terminal is given back
 	}
 	var lacking []string
 	for _, removed := range c.Removed() {

@@ -7,9 +7,11 @@ import "C"
 
 import (
 	"errors"
+	"fmt"
 
 	"capsu/account"
 	"capsu/launcher"
+	"capsu/site"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -29,12 +31,14 @@ func terminal() string {
 
 // wantsPty decides between the caller's terminal and one of the session's own.
 // --session-command asks for the caller's session, and so for his terminal.
-func wantsPty(o *sessionOptions) bool {
+func wantsPty(o *sessionOptions, conf site.Pty) bool {
 	switch {
 	case o.pty || o.noPty:
 		return o.pty
 	case o.hasCommand && o.sameLeader:
 		return false
+	case conf != site.PtyAuto:
+		return conf == site.PtyOn
 	}
 	return term.IsTerminal(0) && term.IsTerminal(1)
 }
@@ -42,8 +46,8 @@ func wantsPty(o *sessionOptions) bool {
 // openTerminal makes the session's pseudo-terminal, if it shall have one, and
 // gives it to the target. Without one, who shares his terminal is told what
 // that means.
-func openTerminal(m *launcher.Monitor, o *sessionOptions, t *target) (*tty.Pty, error) {
-	if !wantsPty(o) {
+func openTerminal(m *launcher.Monitor, o *sessionOptions, t *target, conf site.Pty) (*tty.Pty, error) {
+	if !wantsPty(o, conf) {
 		if (!o.hasCommand || o.sameLeader) && t.user.UID != 0 && term.IsTerminal(0) && injectable() {
 			warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
 		}
@@ -64,6 +68,34 @@ func openTerminal(m *launcher.Monitor, o *sessionOptions, t *target) (*tty.Pty, 
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// giveTerminal gives the terminal on standard input to the target, where the
+// site says so (TerminalOwner): of a login without a pseudo-terminal, and only
+// the caller's own. What it returns takes it back.
+func (c *configuration) giveTerminal(m *launcher.Monitor, t *target) (back func(err *error), err error) {
+	nothing := func(*error) {}
+	if !c.TerminalOwner || !c.login || t.terminal != nil || !tty.OwnedBy(0, t.caller.UID) {
+		return nothing, nil
+	}
+	give := func(uid uint32) func() error {
+		return func() error {
+			if err := unix.Fchown(0, int(uid), -1); err != nil {
+				return fmt.Errorf("terminal owner: %w", err)
+			}
+			return nil
+		}
+	}
+	if err := m.With(give(t.user.UID)); err != nil {
+		return nothing, err
+	}
+	c.gave = true
+	return func(err *error) {
+		var st unix.Stat_t
+		if unix.Fstat(0, &st) != nil || st.Uid == t.user.UID { // else somebody has given it on
+			closing(err, m, give(t.caller.UID))
+		}
+	}, nil
 }
 
 // injectable tells whether the kernel lets a process push input into its
