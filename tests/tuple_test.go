@@ -182,14 +182,48 @@ func TestSessionHasExactlyTheTupleOfItsRule(t *testing.T) {
 		"root calls, all, has inheritable":  {"all ghost", "ghost", call{caller: "root", setpriv: fullInheritable}, tuple{i: chown | kill}},
 		"root calls, beyond the file's set": {"^cap_sys_admin ghost", "ghost", call{caller: "root"}, tuple{1 << 21, 1 << 21, 1 << 21, nothing}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			policy(t, c.rules+"\n")
-			c.caller.args = []string{c.target}
-			s := inspect(t, c.caller)
-			expectTuple(t, s, c.want)
-			expectUser(t, s, c.target)
-		})
+		for _, option := range []string{"-T", "-P"} {
+			t.Run(name+" "+option, func(t *testing.T) {
+				policy(t, c.rules+"\n")
+				c.caller.args = []string{option, c.target}
+				s := inspect(t, c.caller)
+				expectTuple(t, s, c.want)
+				expectUser(t, s, c.target)
+			})
+		}
 	}
+}
+
+// The leader of a session on a pseudo-terminal is the target's and has nothing,
+// and its memory, a copy of the monitor's, is nobody's to read.
+func TestTheLeaderOfASessionHasNothing(t *testing.T) {
+	policy(t, "^cap_net_raw ghost\n")
+	ghost := id(t, "-u", "ghost")
+	during(t, call{args: []string{"-P", "ghost"}}, func(_, leader string) {
+		s := session{status: map[string]string{}, fds: map[string]string{}}
+		readProc(t, &s, leader)
+		for field, want := range map[string]string{
+			"Uid": strings.Join([]string{ghost, ghost, ghost, ghost}, " "), "Threads": "1", "NoNewPrivs": "1",
+			"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapAmb": "0000000000000000",
+		} {
+			if s.status[field] != want {
+				t.Errorf("%s is %q, want %q", field, s.status[field], want)
+			}
+		}
+		for _, to := range s.fds {
+			if !strings.HasPrefix(to, "/dev/pts/") && !strings.HasPrefix(to, "socket:") && !strings.HasPrefix(to, "anon_inode:") && !strings.HasPrefix(to, "pipe:") {
+				t.Errorf("it has %s open", to)
+			}
+		}
+		// it is the target's to end, at the end of the list, and no more
+		for line := range strings.Lines(attackBy(t, "ghost", leader)) {
+			for _, what := range []string{"ptrace", "read", "list", "process_vm", "pidfd_getfd", "write mem"} {
+				if strings.HasPrefix(line, what) {
+					t.Errorf("the target can %s", line)
+				}
+			}
+		}
+	})
 }
 
 func TestCallerInManyGroupsLeaksNone(t *testing.T) {
