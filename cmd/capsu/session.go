@@ -54,7 +54,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 		return nil, err
 	}
 	service := serviceFor(o)
-	tx, err := open(service, name, o.hasCommand, caller, s, m) // 3
+	tx, err := open(service, name, caller, s, m) // 3
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +64,9 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err := m.With(func() error { return authenticate(tx, service) }); err != nil { // 4
 		attempt.Denied(reason(err))
 		return nil, err
+	}
+	if !o.login || o.hasCommand {
+		tx.Mute()
 	}
 	t, err := newTarget(tx, caller, chosen, s, m) // 5
 	if err != nil {
@@ -191,12 +194,12 @@ func serviceFor(o *sessionOptions) string {
 }
 
 // open starts the PAM transaction and tells the modules who asks, and where.
-func open(service, user string, command bool, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
+func open(service, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
 	if err := pamconv.CheckService(service); err != nil {
 		return nil, hinted("as root: ./install.sh installs it", "PAM service %s: %w", service, err)
 	}
 	conv := &pamconv.Conversation{
-		In: 0, Out: 1, Err: 2, Mute: command,
+		In: 0, Out: 1, Err: 2,
 		Watch: s.front.FD, Waiting: m.Without,
 		Event: func() error { return interrupted(s.front.Event()) },
 	}

@@ -95,16 +95,10 @@ func (t *target) setGroups(chosen groupChoice) (err error) {
 		return nil
 	}
 	t.gid = *chosen.primary
-	if chosen.list != nil {
-		t.groups = append([]uint32{t.gid}, chosen.list...)
-		slices.Sort(t.groups)
-		t.groups = slices.Compact(t.groups)
-		return nil
-	}
-	as := *t.user
-	as.GID = t.gid
-	t.groups, err = as.Groups()
-	return err
+	t.groups = append([]uint32{t.gid}, chosen.list...)
+	slices.Sort(t.groups)
+	t.groups = slices.Compact(t.groups)
+	return nil
 }
 
 // decide asks the policy. A rule for a group goes by the groups that the
@@ -187,7 +181,8 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 func (t *target) shell(o *sessionOptions, s *start) string {
 	asked, by := o.shell, "--shell"
 	if asked == "" && o.preserves() {
-		asked, by = valueOf(s.environ, "SHELL"), "SHELL"
+		asked, _ = valueOf(s.environ, "SHELL")
+		by = "SHELL"
 	}
 	shell, ignored := shellOf(asked, t.user, t.caller.UID == 0)
 	if ignored {
