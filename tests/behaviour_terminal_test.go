@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -65,7 +66,7 @@ var terminalCases = []behaviour{
 	{name: "a login on the terminal starts a login shell", do: typing(whole("$P - beta"), rightAnd("beta@", "echo $0 in $PWD; exit 4\n")...), want: outcome{says: "-bash in /home/beta\n.*" + kept + "4\n$"}},
 	{name: "the session of a signal ends with its number", do: typing(whole("$P ghost -c 'kill -TERM $$'"), right...), want: outcome{says: kept + "143\n$"}},
 	{name: "root is asked nothing on the terminal", do: typingAs("root", whole("$P ghost -c 'echo in the session'")), want: outcome{says: "^in the session" + kept + "0\n$"}},
-	{name: "a hangup ends the session", do: hangup, want: outcome{says: "hungup"}},
+	{name: "a hangup ends a shell", do: hangup, want: outcome{says: "ended"}},
 	{name: "an expired password is changed on the terminal", setup: expire, want: outcome{says: "new password: .*retype[^\n]*\n.*changed" + kept + "0\n$"},
 		do: typing(whole("$P stale -c 'echo changed'"), rightAnd("Current password: ", password+"\n", "New password: ", "Wq7!hhTfe2-zz\n", "Retype new password: ", "Wq7!hhTfe2-zz\n")...)},
 	{name: "an expired account is refused on the terminal", do: typing(whole("$P expired -c 'echo in the session'"), right...), want: outcome{says: "expired.*" + kept + "1\n$"}},
@@ -74,16 +75,23 @@ var terminalCases = []behaviour{
 	{name: "a session command keeps the terminal", do: typing(whole("$P ghost --session-command 'echo asked >/dev/tty'"), right...), want: outcome{says: "asked" + kept + "0\n$"}},
 }
 
-// hangup closes the terminal under a session.
+// hangup closes the terminal under a shell that waits for a line.
 func hangup(t *testing.T) outcome {
 	t.Helper()
-	file(t, "/opt/hungup", "", 0o666)
-	x := onTerminal(t, "alpha", "exec "+underTest.path+` ghost -s /bin/bash --session-command 'trap "echo hungup >/opt/hungup; exit" HUP; echo begun; while :; do sleep 0.1; done'`)
+	x := onTerminal(t, "alpha", "PS1='> ' exec "+underTest.path+" ghost")
 	x.expect("Password: ")
 	x.typed(password + "\n")
-	x.expect("begun")
+	x.expect("> ")
+	x.typed("echo pid $$.\n")
+	x.expect("\npid ")
+	x.expect(".\n> ")
+	_, rest, _ := strings.Cut(x.screen(), "\npid ")
+	pid, err := strconv.Atoi(rest[:strings.Index(rest, ".")])
+	if err != nil {
+		t.Fatal(err)
+	}
 	x.master.Close()
 	x.cmd.Wait()
-	eventually(t, "the session's end", func() bool { return must(t, "cat", "/opt/hungup") != "" })
-	return outcome{says: strings.TrimSpace(must(t, "cat", "/opt/hungup"))}
+	eventually(t, "the shell's end", func() bool { return gone(pid) })
+	return outcome{says: "ended"}
 }

@@ -27,12 +27,13 @@ type terminal struct {
 	done   chan struct{} // closed when there is nothing more to read
 }
 
-// onTerminal starts a shell script of a caller's.
-func onTerminal(t *testing.T, caller, script string) *terminal {
+// onTerminal starts a shell script of a caller's, with more variables.
+func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	cmd := call{caller: caller, wrapper: []string{"bash", "-c", "trap : INT QUIT; " + script}, program: "-"}.command(ctx)
+	cmd.Env = append(cmd.Env, env...)
 	master, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)

@@ -92,30 +92,6 @@ func TestBadCommandLineNamesItsFault(t *testing.T) {
 	}
 }
 
-// The usage text names each option, and no other.
-func TestUsageAndParserAgree(t *testing.T) {
-	for line := range strings.Lines(usage) {
-		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, "-") {
-			continue
-		}
-		words, _, _ := strings.Cut(line, "  ")
-		words = strings.TrimSpace(words)
-		for word := range strings.SplitSeq(words, ", ") {
-			name, _, _ := strings.Cut(word, " ")
-			// an argument to those that take one, a user to the others
-			if _, err := parse([]string{"capsu", name, "cap_kill"}, false); err != nil {
-				t.Errorf("usage has %q: %v", name, err)
-			}
-		}
-	}
-	for _, name := range []string{"-f", "--fast", "-g", "--group", "-G", "--supp-group", "-m", "-p", "--preserve-environment", "-w", "--whitelist-environment", "--session-command", "-l", "--login", "-c", "--command", "-s", "--shell", "-C", "--capabilities", "--drop", "--no-new-privs", "-h", "--help", "-V", "--version"} {
-		if !strings.Contains(usage, name+" ") && !strings.Contains(usage, name+",") && !strings.Contains(usage, name+"\n") {
-			t.Errorf("usage lacks %s", name)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add("capsu\n-lc\nid\nghost\n--\n-x", false)
 	f.Add("capsu\n--com=x\n-", true)
