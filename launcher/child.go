@@ -107,9 +107,12 @@ func beyond(step C.int, most, asked uint64) error {
 }
 
 // HomeError is a warning: the session started in / and not in its home.
-type HomeError struct{ Err error }
+type HomeError struct {
+	Path string
+	Err  error
+}
 
-func (e *HomeError) Error() string { return fmt.Sprintf("home directory: %v", e.Err) }
+func (e *HomeError) Error() string { return fmt.Sprintf("home directory %s: %v", e.Path, e.Err) }
 func (e *HomeError) Unwrap() error { return e.Err }
 
 // ErrStopped says that the session was ended before it began.
@@ -131,7 +134,7 @@ func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error
 	}
 	c, err := newChild(pid, s)
 	if err == nil {
-		err = c.started(pipe[0], front, warn)
+		err = c.started(pipe[0], front, s.Home, warn)
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.With(func() error { return reapKilled(pid) }))
@@ -240,7 +243,7 @@ func (a *arena) groups(ids []uint32) *C.gid_t {
 }
 
 // started reads the report pipe to its end, which exec makes.
-func (c *Child) started(pipe int, front *Front, warn func(error)) error {
+func (c *Child) started(pipe int, front *Front, home string, warn func(error)) error {
 	for {
 		if err := front.waitBeside(pipe); err != nil {
 			return err
@@ -264,7 +267,7 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 		}
 		switch r.step {
 		case C.CHILD_HOME:
-			warn(&HomeError{cause})
+			warn(&HomeError{home, cause})
 			continue
 		case C.CHILD_TUPLE:
 			c.inheritable, c.ambient = uint64(r.want), uint64(r.got)

@@ -4,7 +4,7 @@ package tests
 
 import "testing"
 
-const noHome = "home directory: |cannot change directory to"
+const noHome = "home directory /home/[a-z]+: |cannot change directory to /home/[a-z]+: "
 
 // from is a wrapper that starts the rest in a directory.
 func from(dir string) []string { return words("sh", "-c", `cd `+dir+` && exec "$@"`, "sh") }
