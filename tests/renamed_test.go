@@ -31,6 +31,17 @@ func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 			eventually(t, "both lines in the system log", func() bool { return log() == lines })
 		})
 	}
+	t.Run("when the session is opened it is too late", func(t *testing.T) {
+		stack(t, service+"session required /opt/converse.so user=beta\n")
+		sessions, log := recorded(t), logged(t)
+		expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "PAM_USER: is beta, after ghost was decided on")
+		if got := log(); got != "FAILED SU (to ghost) alpha on none: PAM_USER: is beta, after ghost was decided on\n" {
+			t.Errorf("the log has %q", got)
+		}
+		if got := sessions(); !strings.Contains(got, "close_session") {
+			t.Errorf("sessions %q", got)
+		}
+	})
 	for name, c := range map[string]struct{ user, want string }{
 		"root":                  {"root", "capsu: root: uid 0 is not a target"},
 		"the guard":             {"capsu", "capsu: the guard is not a target"},

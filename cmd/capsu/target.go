@@ -17,6 +17,7 @@ import (
 // target is who the session is for, resolved once.
 type target struct {
 	user     *account.User
+	named    string // PAM_USER, by which user was found
 	gid      uint32 // primary group, of the session
 	groups   []uint32
 	own      []uint32 // groups by NSS
@@ -65,7 +66,7 @@ func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice
 	if err != nil {
 		return nil, fmt.Errorf("PAM_USER: %w", err)
 	}
-	t := &target{caller: caller}
+	t := &target{caller: caller, named: name}
 	if t.user, err = account.ByName(name); err != nil {
 		return nil, err
 	}
@@ -135,6 +136,11 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 	handle, err := tx.Handle()
 	if err != nil {
 		return nil, err
+	}
+	// Account, groups and rule are of the user of stage 5: a module that means
+	// another one by now means another session.
+	if name, err := tx.User(); err != nil || name != t.named {
+		return nil, errors.Join(fmt.Errorf("PAM_USER: is %s, after %s was decided on", name, t.named), err)
 	}
 	pamEnv, err := tx.Environment()
 	if err != nil {
