@@ -8,7 +8,7 @@ const (
 	neutralNote = "before authentication has succeeded every failure reads the same"
 	toTheRoot   = "a login that cannot be at home starts in /, not in a directory of the caller's"
 	eachOnce    = "programs disagree about which of two entries, or what of an odd one, counts: each variable is passed once"
-	logLine     = "the log says why, or with which capabilities; it is authpriv, which su of Debian does not use"
+	logLine     = "the log says why, or with which capabilities; it is authpriv, where su writes to auth"
 	signalEnds  = "which signal ended the session is said as for any other; that capsu passed it on is known to whom sent it"
 	promptEnds  = "the attempt ends in words, with the terminal whole: su leaves it without echo"
 )
@@ -18,7 +18,7 @@ var differences = map[string]struct {
 	su, capsu outcome
 	reason    string
 }{
-	"a number is a user's uid":                         {refused("does not exist"), ran("many\n"), "a uid may be a target (util-linux knows it since 2.40)"},
+	"a number is a user's uid":                         {refused("does not exist"), ran("many\n"), "a uid may be a target, as in newer util-linux"},
 	"root is a target for others":                      {ran("0\n"), refused("uid 0 is not a target"), rootTarget},
 	"root is not a target for others by a second name": {ran("0\n"), refused("uid 0 is not a target"), rootTarget},
 	"an empty shell path is not the target's shell":    {outcome{"", 127, "no such file"}, refused("-s: empty argument\nTry '"), "a command line that cannot be meant is refused before anything is opened"},
@@ -35,7 +35,7 @@ var differences = map[string]struct {
 	"a login whose home is a file":                                {outcome{"/usr/lib\n", 0, noHome}, outcome{"/\n", 0, noHome}, toTheRoot},
 	"a login whose home the target may not enter":                 {outcome{"/usr/lib\n", 0, noHome}, outcome{"/\n", 0, noHome}, toTheRoot},
 	"a login whose home the target may not enter when root calls": {outcome{"/usr/lib\n", 0, noHome}, outcome{"/\n", 0, noHome}, toTheRoot},
-	"a number as the group of -g":                                 {refused("group 7000 does not exist"), ran("team\n"), "a gid may be named (util-linux knows it since 2.40)"},
+	"a number as the group of -g":                                 {refused("group 7000 does not exist"), ran("team\n"), "a gid may be named, as in newer util-linux"},
 
 	"an unknown user is refused":                             {refused("does not exist"), refused("authentication failure\n$"), neutralNote},
 	"an authentication phase that denies is refused":         {refused("permission denied"), refused("authentication failure\n$"), neutralNote},
