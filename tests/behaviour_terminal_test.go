@@ -10,7 +10,8 @@ import (
 
 // typing runs a script of alpha's on a terminal, where $P is the program under
 // test. Steps are pairs: what the screen must show, and the keys typed then.
-// "@NAME" waits for a program in the foreground instead. The screen is what is
+// "@NAME" waits for a program in the foreground instead, which no other case
+// may run: cases run at once. The screen is what is
 // said; the script says what else matters.
 func typing(script string, steps ...string) func(t *testing.T) outcome {
 	return typingAs("alpha", script, steps...)
@@ -61,7 +62,7 @@ var terminalCases = []behaviour{
 	{name: "a session reads a line of the terminal", do: typing(whole("$P ghost -c 'echo ready; read -r a; echo got $a'"), rightAnd("ready", "hello\n")...), want: outcome{says: "got hello" + kept + "0\n$"}},
 	{name: "a shell is left by exit", do: typing(whole("PS1='> ' $P ghost"), rightAnd("> ", "echo $0 in $(id -un)\n", "sh in ghost\n> ", "exit 7\n")...), want: outcome{says: kept + "7\n$"}},
 	{name: "a shell is left by Ctrl-D", do: typing(whole("PS1='> ' $P ghost"), rightAnd("> ", "\x04")...), want: outcome{says: kept + "0\n$"}},
-	{name: "a shell has job control", do: typing(whole("$P beta"), rightAnd("beta@", "sleep 1000 | cat\n", "@sleep", "\x1a", "Stopped", "kill %1; set -o | grep monitor; exit\n")...), want: outcome{says: "monitor +\ton.*" + kept}},
+	{name: "a shell has job control", do: typing(whole("$P beta"), rightAnd("beta@", "tail -f /dev/null | cat\n", "@tail", "\x1a", "Stopped", "kill %1; set -o | grep monitor; exit\n")...), want: outcome{says: "monitor +\ton.*" + kept}},
 	{name: "Ctrl-C reaches what the shell runs and not the shell", do: typing(whole("PS1='> ' $P ghost"), rightAnd("> ", "sleep 1000\n", "@sleep", "\x03", "^C", "echo still $0; exit 3\n")...), want: outcome{says: "still sh.*" + kept + "3\n$"}},
 	{name: "a login on the terminal starts a login shell", do: typing(whole("$P - beta"), rightAnd("beta@", "echo $0 in $PWD; exit 4\n")...), want: outcome{says: "-bash in /home/beta\n.*" + kept + "4\n$"}},
 	{name: "the session of a signal ends with its number", do: typing(whole("$P ghost -c 'kill -TERM $$'"), right...), want: outcome{says: kept + "143\n$"}},

@@ -111,7 +111,11 @@ func inForeground(t *testing.T, name string) {
 func (x *terminal) end() int {
 	x.t.Helper()
 	x.cmd.Wait()
-	<-x.done
+	select {
+	case <-x.done:
+	case <-time.After(patience):
+		x.t.Fatalf("a process still has the terminal; the screen: %q", x.screen())
+	}
 	return shellStatus(x.cmd.ProcessState)
 }
 
