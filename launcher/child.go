@@ -80,7 +80,7 @@ func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error
 		return nil, err
 	}
 	if c.pidfd, err = unix.PidfdOpen(c.pid, 0); err == nil {
-		err = c.started(pipe[0], front, warn)
+		err = c.started(pipe[0], front, s.Home, warn)
 	}
 	if err == nil && s.Terminal != nil {
 		err = s.Terminal.HandOver()
@@ -137,7 +137,7 @@ func wrap(what string, err error) error {
 
 // started reads the report pipe to its end, which exec makes: after the child
 // has told its tuple, and the leader's child its pid, the last word before exec.
-func (c *Child) started(pipe int, front *Front, warn func(error)) error {
+func (c *Child) started(pipe int, front *Front, home string, warn func(error)) error {
 	told := false
 	for {
 		if err := front.waitBeside(pipe); err != nil {
@@ -164,7 +164,7 @@ func (c *Child) started(pipe int, front *Front, warn func(error)) error {
 		}
 		switch r.step {
 		case C.CHILD_HOME:
-			warn(&HomeError{cause})
+			warn(&HomeError{home, cause})
 			continue
 		case C.CHILD_TUPLE:
 			c.inheritable, c.ambient = uint64(r.want), uint64(r.got)
@@ -248,9 +248,12 @@ func beyond(step C.int, most, asked uint64) error {
 }
 
 // HomeError is a warning: the session started in / and not in its home.
-type HomeError struct{ Err error }
+type HomeError struct {
+	Path string
+	Err  error
+}
 
-func (e *HomeError) Error() string { return fmt.Sprintf("home directory: %v", e.Err) }
+func (e *HomeError) Error() string { return fmt.Sprintf("home directory %s: %v", e.Path, e.Err) }
 func (e *HomeError) Unwrap() error { return e.Err }
 
 // ErrStopped says that the session was ended before it began.

@@ -103,6 +103,10 @@ func (t *Transaction) SetCaller(name string) error { return t.tx.SetItem(pam.Rus
 // call that succeeded: the library reports the last status to pam_end.
 func (t *Transaction) User() (string, error) { return t.tx.GetItem(pam.User) }
 
+// Mute leaves out what modules want to tell from here on, but for errors and
+// prompts: as su does for all that is no login at a terminal.
+func (t *Transaction) Mute() { t.conv.Mute = true }
+
 // Authenticate asks the stack whether the person is who he says.
 func (t *Transaction) Authenticate() error {
 	return t.call("pam_authenticate", func() error { return t.tx.Authenticate(0) })

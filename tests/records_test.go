@@ -35,7 +35,7 @@ func logged(t *testing.T) func() string {
 			}
 			// <85>Nov 24 16:34:16 capsu[123]: text
 			line := string(buf[:n])
-			if at := strings.Index(line, " capsu["); at >= 0 && strings.HasPrefix(line, "<85>") {
+			if at := strings.Index(line, " "+underTest.name+"["); at >= 0 && strings.HasPrefix(line, underTest.priority) {
 				if _, own, found := strings.Cut(line[at:], "]: "); found {
 					mu.Lock()
 					text.WriteString(own + "\n")

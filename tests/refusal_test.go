@@ -50,6 +50,26 @@ func TestBeforeAuthenticationNothingTellsAccountsApart(t *testing.T) {
 				t.Errorf("the fail delay was not kept: %v", r.took)
 			}
 		})
+		t.Run(name+", on a terminal", func(t *testing.T) {
+			t.Parallel()
+			x := onTerminal(t, "alpha", program+` "$TARGET" -c 'echo in'; echo "status $?"`, "TARGET="+c.args[0])
+			x.expect("Password: ")
+			began := time.Now()
+			keys := c.stdin
+			if keys == "" {
+				keys = password + "\n"
+			}
+			x.typed(keys)
+			x.expect("status ")
+			took := time.Since(began)
+			x.end()
+			if got, want := x.screen(), "Password: \n"+neutral+"status 1\n"; got != want {
+				t.Errorf("the screen is %q, want %q", got, want)
+			}
+			if took < time.Second {
+				t.Errorf("the fail delay was not kept: %v", took)
+			}
+		})
 	}
 }
 

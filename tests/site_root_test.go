@@ -11,7 +11,7 @@ import (
 )
 
 // What root may do, as programs/attempts.c writes it.
-const everything = " port mount signal file chown chroot.\n"
+const everyAbility = " port mount signal file chown chroot.\n"
 
 // rootCase is one of the four combinations of CapabilitiesRootRevoke and RootTarget.
 type rootCase struct {
@@ -47,7 +47,7 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 	try := "/opt/attempts /opt/roots-file " + pid
 	for _, c := range []rootCase{{true, true}, {true, false}, {false, true}, {false, false}} {
 		site(t, c.text())
-		inSession := everything
+		inSession := everyAbility
 		if c.revoke {
 			inSession = " file.\n"
 		}
@@ -69,7 +69,7 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 				t.Errorf("the session can: %+v", r)
 			}
 			// The modules open as root; to close they have the closing set and uid 0.
-			want := "open:" + everything + "close: signal file chown.\n"
+			want := "open:" + everyAbility + "close: signal file chown.\n"
 			if got := must(t, "cat", "/opt/attempted"); got != want {
 				t.Errorf("the monitor can:\n%swant\n%s", got, want)
 			}

@@ -28,12 +28,13 @@ type terminal struct {
 	seen   int           // how far await has come
 }
 
-// onTerminal starts a shell script of a caller's.
-func onTerminal(t *testing.T, caller, script string) *terminal {
+// onTerminal starts a shell script of a caller's, with more variables.
+func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	cmd := call{caller: caller, wrapper: []string{"bash", "-c", "trap : INT QUIT; " + script}, program: "-"}.command(ctx)
+	cmd.Env = append(cmd.Env, env...)
 	master, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +129,11 @@ func inForeground(t *testing.T, name string) {
 func (x *terminal) end() int {
 	x.t.Helper()
 	x.cmd.Wait()
-	<-x.done
+	select {
+	case <-x.done:
+	case <-time.After(patience):
+		x.t.Fatalf("a process still has the terminal; the screen: %q", x.screen())
+	}
 	return shellStatus(x.cmd.ProcessState)
 }
 

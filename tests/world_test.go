@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,6 +63,10 @@ func TestMain(m *testing.M) {
 			signal.Notify(make(chan os.Signal, 1), sig)
 		}
 	}
+	if underTest.name != "capsu" { // the other tests are of capsu alone
+		flag.Parse()
+		flag.Set("test.skip", "^Test([^B]|B[^e]|Be[^h])")
+	}
 	if err := makeWorld(); err != nil {
 		fmt.Fprintln(os.Stderr, "tests: world:", err)
 		os.Exit(1)
@@ -76,7 +81,7 @@ useradd -m -s /bin/sh ghost
 useradd -m -s /bin/bash beta
 groupadd -g 7000 team
 usermod -a -G team beta
-for n in $(seq 1 60); do groupadd -g $((8000 + n)) many$n; usermod -a -G many$n alpha; done
+for n in $(seq 1 60); do echo "many$n:x:$((8000 + n)):alpha" >>/etc/group; echo "many$n:!::alpha" >>/etc/gshadow; done
 for u in alpha ghost beta; do echo "$u:` + password + `"; done | chpasswd
 printf '#!/bin/sh\necho "$PAM_TYPE $PAM_SERVICE $PAM_USER $PAM_RUSER" >>` + records + `\n' >/opt/record
 chmod 755 /opt/record

@@ -91,13 +91,13 @@ func environ(o *sessionOptions, caller, pam []string, u *account.User, shell str
 }
 
 // valueOf returns a variable of the caller's, the last if there are more.
-func valueOf(environ []string, name string) (value string) {
+func valueOf(environ []string, name string) (value string, found bool) {
 	for _, entry := range environ {
 		if v, is := strings.CutPrefix(entry, name+"="); is {
-			value = v
+			value, found = v, true
 		}
 	}
-	return value
+	return value, found
 }
 
 // shellOf returns the shell to run: the one asked for if the target may choose

@@ -26,7 +26,8 @@ func capsu() (status int) {
 		}
 	}()
 	s, fault := newStart()
-	o, err := parse(os.Args)
+	_, posix := valueOf(s.environ, "POSIXLY_CORRECT")
+	o, err := parse(os.Args, posix)
 	switch {
 	case err != nil:
 		report(err)
@@ -51,5 +52,6 @@ func capsu() (status int) {
 	if ended.By != 0 {
 		dieBy(ended.By)
 	}
+	tellSignal(ended.Status)
 	return statusOfSession(ended.Status)
 }

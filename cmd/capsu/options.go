@@ -28,11 +28,14 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-// next_option reads one option, silently; a missing argument is ':'.
-static int next_option(int argc, char **argv)
+// next_option reads one option, silently; a missing argument is ':'. With
+// strict, the first word that is no option ends them.
+static int next_option(int argc, char **argv, int strict)
 {
+	static const char letters[] = "+:C:c:fg:G:hlmpPs:TVw:";
+
 	opterr = 0;
-	return getopt_long(argc, argv, ":C:c:fg:G:hlmpPs:TVw:", long_options, NULL);
+	return getopt_long(argc, argv, strict ? letters : letters + 1, long_options, NULL);
 }
 
 */
@@ -114,9 +117,10 @@ func (e *usageError) Error() string { return e.what }
 
 // parse reads argv as getopt_long does, as su does: options before or after
 // the user, "--" ends them, long ones may be abbreviated. argv may be empty.
-func parse(argv []string) (options, error) {
+// Under POSIXLY_CORRECT, a variable of the caller's, the user ends the options.
+func parse(argv []string, posix bool) (options, error) {
 	var o options
-	argv, err := o.read(argv)
+	argv, err := o.read(argv, posix)
 	if err != nil || o.help || o.version {
 		return o, err
 	}
@@ -146,7 +150,7 @@ func (o *sessionOptions) check() error {
 }
 
 // read takes the options out of argv and returns the rest.
-func (o *options) read(argv []string) (rest []string, err error) {
+func (o *options) read(argv []string, posix bool) (rest []string, err error) {
 	if len(argv) == 0 {
 		return nil, nil
 	}
@@ -164,8 +168,12 @@ func (o *options) read(argv []string) (rest []string, err error) {
 		list[i] = C.CString(a)
 	}
 	C.optind = 0 // a new list: getopt_long(3)
+	strict := C.int(0)
+	if posix {
+		strict = 1
+	}
 	for {
-		switch c := C.next_option(C.int(n), &list[0]); c {
+		switch c := C.next_option(C.int(n), &list[0], strict); c {
 		case -1:
 			for _, p := range list[C.optind:n] {
 				rest = append(rest, C.GoString(p))
@@ -187,7 +195,9 @@ func (o *options) read(argv []string) (rest []string, err error) {
 		case C.OPT_FAST:
 			o.session.fast = true
 		case C.OPT_GROUP:
-			o.session.group = C.GoString(C.optarg)
+			if o.session.group, err = named("-g", C.GoString(C.optarg)); err != nil {
+				return nil, err
+			}
 		case C.OPT_SUPP_GROUP:
 			o.session.groups = append(o.session.groups, C.GoString(C.optarg))
 		case C.OPT_PRESERVE, C.OPT_PRESERVE_TOO:
@@ -203,13 +213,23 @@ func (o *options) read(argv []string) (rest []string, err error) {
 		case C.OPT_LOGIN:
 			o.session.login = true
 		case C.OPT_SHELL:
-			o.session.shell = C.GoString(C.optarg)
+			if o.session.shell, err = named("-s", C.GoString(C.optarg)); err != nil {
+				return nil, err
+			}
 		case C.OPT_VERSION:
 			o.version = true
 		default:
 			return nil, badOption(c == ':', rune(C.optopt), C.GoString(list[C.optind-1]))
 		}
 	}
+}
+
+// named refuses an empty argument: it is a variable that was not set, not a wish.
+func named(option, text string) (string, error) {
+	if text == "" {
+		return "", &usageError{fmt.Sprintf("option %s: empty argument", option)}
+	}
+	return text, nil
 }
 
 func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB, error) {

@@ -44,6 +44,19 @@ func statusOfSession(w unix.WaitStatus) int {
 	return w.ExitStatus()
 }
 
+// tellSignal says which signal ended a session, as su and shells do.
+func tellSignal(w unix.WaitStatus) {
+	if !w.Signaled() {
+		return
+	}
+	text := w.Signal().String()
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if w.CoreDump() {
+		text += " (core dumped)"
+	}
+	say(text + "\n")
+}
+
 // authenticationError says the same whatever its cause, which is for the
 // system log alone.
 type authenticationError struct{ cause error }

@@ -52,7 +52,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 		return nil, err
 	}
 	service := serviceFor(o)
-	tx, err := open(service, name, o.hasCommand, caller, s, m) // 3
+	tx, err := open(service, name, caller, s, m) // 3
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,9 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err := conf.asking(m, s, func() error { return authenticate(tx, service) }); err != nil { // 4
 		attempt.Denied(reason(err))
 		return nil, err
+	}
+	if !o.login || o.hasCommand {
+		tx.Mute()
 	}
 	t, err := newTarget(tx, caller, chosen, s, m, conf) // 5
 	if err != nil {
@@ -199,12 +202,12 @@ func serviceFor(o *sessionOptions) string {
 }
 
 // open starts the PAM transaction and tells the modules who asks, and where.
-func open(service, user string, command bool, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
+func open(service, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
 	if err := pamconv.CheckService(service); err != nil {
 		return nil, hinted("as root: ./install.sh installs it", "PAM service %s: %w", service, err)
 	}
 	conv := &pamconv.Conversation{
-		In: 0, Out: 1, Err: 2, Mute: command,
+		In: 0, Out: 1, Err: 2,
 		Outside: outside{s.front}, Waiting: m.Without,
 	}
 	var tx *pamconv.Transaction

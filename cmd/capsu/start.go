@@ -36,11 +36,6 @@ type start struct {
 // newStart takes over from start.c. It must run on the leader.
 func newStart() (*start, error) {
 	c := &C.front_start
-	if c.monitor == 1 {
-		if r, err := C.front_settle(); r < 0 {
-			return nil, fmt.Errorf("signals: %w", err)
-		}
-	}
 	s := &start{
 		caller: uint32(c.uid), guard: uint32(c.guard),
 		front:       &launcher.Front{FD: int(c.socket)},
@@ -54,8 +49,13 @@ func newStart() (*start, error) {
 	for p := unsafe.Pointer(c.environ); p != nil && *(**C.char)(p) != nil; p = unsafe.Add(p, unsafe.Sizeof(p)) {
 		s.environ = append(s.environ, C.GoString(*(**C.char)(p)))
 	}
+	if c.monitor == 1 {
+		if r, err := C.front_settle(); r < 0 {
+			return s, fmt.Errorf("signals: %w", err)
+		}
+	}
 	if c.monitor != 1 || c.fault != C.FRONT_OK {
-		return nil, explain(int(c.fault), syscall.Errno(c.err), C.GoString(c.call))
+		return s, explain(int(c.fault), syscall.Errno(c.err), C.GoString(c.call))
 	}
 	return s, launcher.SettleFiles(s.limits[unix.RLIMIT_NOFILE])
 }

@@ -18,6 +18,7 @@ import (
 // target is who the session is for, resolved once.
 type target struct {
 	user       *account.User
+	named      string // PAM_USER, by which user was found
 	gid        uint32 // primary group, of the session
 	groups     []uint32
 	own        []uint32 // groups by NSS
@@ -68,7 +69,7 @@ func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice
 	if err != nil {
 		return nil, fmt.Errorf("PAM_USER: %w", err)
 	}
-	t := &target{caller: caller}
+	t := &target{caller: caller, named: name}
 	if t.user, err = account.ByName(name); err != nil {
 		return nil, err
 	}
@@ -101,16 +102,10 @@ func (t *target) setGroups(chosen groupChoice) (err error) {
 		return nil
 	}
 	t.gid = *chosen.primary
-	if chosen.list != nil {
-		t.groups = append([]uint32{t.gid}, chosen.list...)
-		slices.Sort(t.groups)
-		t.groups = slices.Compact(t.groups)
-		return nil
-	}
-	as := *t.user
-	as.GID = t.gid
-	t.groups, err = as.Groups()
-	return err
+	t.groups = append([]uint32{t.gid}, chosen.list...)
+	slices.Sort(t.groups)
+	t.groups = slices.Compact(t.groups)
+	return nil
 }
 
 // identity is what the monitor runs setcred and the session modules as: the
@@ -129,6 +124,11 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 	handle, err := tx.Handle()
 	if err != nil {
 		return nil, err
+	}
+	// Account, groups and rule are of the user of stage 5: a module that means
+	// another one by now means another session.
+	if name, err := tx.User(); err != nil || name != t.named {
+		return nil, errors.Join(fmt.Errorf("PAM_USER: is %s, after %s was decided on", name, t.named), err)
 	}
 	pamEnv, err := tx.Environment()
 	if err != nil {
@@ -173,7 +173,8 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 func (t *target) shell(o *sessionOptions, s *start) string {
 	asked, by := o.shell, "--shell"
 	if asked == "" && o.preserves() {
-		asked, by = valueOf(s.environ, "SHELL"), "SHELL"
+		asked, _ = valueOf(s.environ, "SHELL")
+		by = "SHELL"
 	}
 	shell, ignored := shellOf(asked, t.user, t.caller.UID == 0)
 	if ignored {

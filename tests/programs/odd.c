@@ -113,7 +113,7 @@ static void after(const char *w, int *args)
 		for (size_t done = 0; done < n; done += 100000) {
 			char *big = malloc(100100);
 			memset(big, 'x', 100000);
-			memcpy(big, "FILL=", 5);
+			big[sprintf(big, "FILL%zu=", done / 100000)] = 'x';
 			big[100000] = 0;
 			env[nenv++] = big;
 		}
