@@ -141,3 +141,16 @@ func TestCallerOnAPure1EHost(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n")
 	expectRefusal(t, onPure1E(t, "ghost", "-c", "echo in"), "capsu: "+policyFile+":1: cap_net_raw: granted as Ambient, which the securebits that capsu was started with (0xef) forbid")
 }
+
+// What a deferred pam_cap.so grants as Ambient, a session that cannot have it
+// is refused for: it is not quietly left out.
+func TestPure1eRefusesAmbientOfADeferredModule(t *testing.T) {
+	file(t, other, "^cap_net_raw *\n", 0o644)
+	site(t, "CapabilitiesMode pure1e")
+	policy(t, "")
+	stack(t, withModule("alpha", "keepcaps defer"))
+	expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "ambient set")
+	file(t, other, "cap_net_raw *\n", 0o644)
+	s := inspect(t, call{args: []string{"ghost"}})
+	expectTuple(t, s, tuple{i: netRaw})
+}
