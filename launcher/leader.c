@@ -43,11 +43,28 @@ void child_take_terminal(const struct child_spec *s)
 			child_fail(s, CHILD_TERMINAL);
 }
 
-/* In the background the leader's own group is in front: the command stops as
- * soon as it wants the terminal. All signals are blocked, so SIGTTOU is. */
-static void set_foreground(pid_t group)
+/* All signals are blocked, so SIGTTOU is. */
+static int set_foreground(pid_t group)
 {
-	ioctl(0, TIOCSPGRP, &group);
+	return ioctl(0, TIOCSPGRP, &group);
+}
+
+/* In the background the leader's own group is in front: who wants the terminal
+ * stops. In the foreground again it is whose it was, which the command, a shell,
+ * may have decided; only if that group is gone it is the command's. */
+static void move(pid_t command, int foreground)
+{
+	static pid_t was;
+	pid_t now, own = getpid();
+
+	if (ioctl(0, TIOCGPGRP, &now) < 0)
+		return;
+	if (!foreground && now != own) {
+		was = now;
+		set_foreground(own);
+	} else if (foreground && now == own && (was == 0 || set_foreground(was) < 0)) {
+		set_foreground(command);
+	}
 }
 
 static void tell_monitor(int sock, const siginfo_t *info)
@@ -104,7 +121,7 @@ static void __attribute__((noreturn)) lead(const struct child_spec *s, pid_t com
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			_exit(0);
 		if (n == 1) {
-			set_foreground(order == LEAD_FOREGROUND ? command : getpid());
+			move(command, order == LEAD_FOREGROUND);
 			kill(-command, SIGCONT);
 		}
 	}
