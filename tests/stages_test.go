@@ -125,7 +125,8 @@ func hold(t *testing.T, st stage) held {
 		// the shell runs; the monitor has one thing left to do before it waits
 		eventually(t, "the monitor's wait", func() bool {
 			status, _ := os.ReadFile("/proc/" + h.monitor + "/status")
-			return strings.Contains(string(status), fmt.Sprintf("CapPrm:\t%016x\nCapEff:\t%016x\n", closingSet, 0))
+			where, _ := os.ReadFile("/proc/" + h.monitor + "/wchan") // not before it has written its records
+			return strings.Contains(string(where), "poll") && strings.Contains(string(status), fmt.Sprintf("CapPrm:\t%016x\nCapEff:\t%016x\n", closingSet, 0))
 		})
 	}
 	return h
