@@ -124,6 +124,7 @@ func hold(t *testing.T, st stage) held {
 	if st.name == "session" {
 		// the shell runs; the monitor has one thing left to do before it waits
 		eventually(t, "the monitor's wait", func() bool {
+			where, _ := os.ReadFile("/proc/" + h.monitor + "/wchan")           // not before it has written its records
 			tasks, _ := filepath.Glob("/proc/" + h.monitor + "/task/*/status") // one after the other, the leader not the last
 			for _, task := range tasks {
 				status, _ := os.ReadFile(task)
@@ -131,7 +132,7 @@ func hold(t *testing.T, st stage) held {
 					return false
 				}
 			}
-			return len(tasks) > 0
+			return len(tasks) > 0 && strings.Contains(string(where), "poll")
 		})
 	}
 	return h

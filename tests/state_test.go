@@ -209,7 +209,8 @@ func tryState(t *testing.T, worker int, state []oddity) (session bool, complaint
 			o.expect(&want)
 		}
 	}
-	argv = append(argv, "--", program, "ghost", "-s", "/opt/probe", "-c", report)
+	// options before the user, where POSIXLY_CORRECT wants them
+	argv = append(argv, "--", program, "-s", "/opt/probe", "-c", report, "ghost")
 	cmd := exec.CommandContext(ctx, "/opt/odd", argv...)
 	var out, errs strings.Builder
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(password+"\n"), &out, &errs
