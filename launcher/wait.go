@@ -43,8 +43,8 @@ type waiting struct {
 
 // Wait waits for this child only: a module may have children of its own.
 //
-// SIGTERM and SIGHUP from the front end the session: the signal, then after
-// grace SIGKILL. SIGINT, SIGQUIT and SIGTSTP are passed on to a session that has
+// SIGTERM and SIGHUP from the front end the session: by the same, and after
+// grace by SIGKILL. SIGINT, SIGQUIT and SIGTSTP are passed on to a session that has
 // not heard the key itself. When the session stops, so does the front, and when
 // the front goes on, the session does. If Wait cannot wait any longer it ends
 // the session: nobody else would.
@@ -217,11 +217,7 @@ func (w *waiting) end(sig unix.Signal) error {
 		return nil // already ending
 	}
 	w.result.By, w.deadline = sig, time.Now().Add(w.grace)
-	signals := []unix.Signal{unix.SIGTERM, unix.SIGCONT}
-	if sig == unix.SIGHUP { // by which an interactive shell ends; it ignores SIGTERM
-		signals = []unix.Signal{unix.SIGHUP, unix.SIGTERM, unix.SIGCONT}
-	}
-	if err := w.m.signal(w.c, signals...); err != nil {
+	if err := w.m.signal(w.c, sig, unix.SIGCONT); err != nil {
 		return err
 	}
 	return w.continued()

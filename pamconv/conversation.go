@@ -22,7 +22,8 @@ const maxReply = 512
 type Conversation struct {
 	In, Out, Err int // descriptors: answers, TEXT_INFO, prompts and ERROR_MSG
 
-	// Mute leaves out TEXT_INFO, as su does for a command.
+	// Mute leaves out TEXT_INFO, as su does once a session is opened that is no
+	// login at a terminal.
 	Mute bool
 
 	// Outside is what may happen while a prompt waits; nil: nothing.

@@ -58,7 +58,7 @@ func startJob(t *testing.T, shell string, k kind, withPty bool) *jobSession {
 	j.await("job: ready\n")
 	inForeground(t, j.receiver())
 	// of the two processes with the name, the front is the one of the caller's
-	j.front = strings.TrimSpace(must(t, "pgrep", "-x", "-u", "alpha", "capsu"))
+	j.front = front(t)
 	return j
 }
 

@@ -4,6 +4,7 @@ package tests
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -29,10 +30,15 @@ func askTwice(t *testing.T) {
 	stack(t, twice)
 }
 
-// front is the pid of the one front that alpha has.
-func front(t *testing.T) string {
+// front waits for the one front that alpha has, and returns its pid.
+func front(t *testing.T) (pid string) {
 	t.Helper()
-	return strings.TrimSpace(must(t, "pgrep", "-x", "-u", "alpha", "capsu"))
+	eventually(t, "a front", func() bool {
+		out, err := exec.Command("pgrep", "-x", "-u", "alpha", "capsu").Output()
+		pid = strings.TrimSpace(string(out))
+		return err == nil && !strings.Contains(pid, "\n")
+	})
+	return pid
 }
 
 // Whatever ends the front at a prompt, the modes are as they were and half a
