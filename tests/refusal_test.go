@@ -314,7 +314,7 @@ func TestPolicyOfNobodysConcernIsNotRead(t *testing.T) {
 
 func TestBadCommandLineIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 	for _, args := range [][]string{
-		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""}, {"-P", "ghost"}, {"--pty", "ghost"},
+		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""}, {"-P", "-T", "ghost"}, {"--pty=x", "ghost"},
 		{"--\x1b[31m"},
 	} {
 		r := capsu(t, args...)

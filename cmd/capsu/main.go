@@ -50,8 +50,9 @@ func capsu() (status int) {
 		return statusOf(err)
 	}
 	if ended.By != 0 {
-		dieBy(ended.By)
+		dieBy(ended.By) // whoever waits for the front will tell
+	} else {
+		tellSignal(ended.Status)
 	}
-	tellSignal(ended.Status)
 	return statusOfSession(ended.Status)
 }
