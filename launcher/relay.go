@@ -149,6 +149,9 @@ func (r *relay) carry(fds []unix.PollFd) (gone bool) {
 	if fds[0].Revents != 0 && !r.ended {
 		gone = r.take(fds[0].Revents)
 	}
+	if r.paused {
+		return gone // since poll looked
+	}
 	if fds[1].Revents&unix.POLLOUT != 0 || !r.toSession.empty() {
 		r.give()
 	}
@@ -169,9 +172,12 @@ func (r *relay) carry(fds []unix.PollFd) (gone bool) {
 
 // take reads from the caller.
 func (r *relay) take(events int16) (gone bool) {
-	if r.keys && events&unix.POLLIN == 0 || !r.reading {
+	if r.keys && events&unix.POLLIN == 0 { // hung up
 		r.ended = true
-		return r.keys
+		return true
+	}
+	if !r.reading {
+		return false // stopped, or in the background, since poll looked
 	}
 	if r.keys && !tty.Foreground(0) {
 		r.reading = false // the front was stopped behind our back: its SIGCONT will tell
