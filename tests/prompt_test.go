@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 )
@@ -136,7 +137,7 @@ func TestPromptInTheBackgroundWaitsForTheForeground(t *testing.T) {
 			x.await("now> ")
 			x.typed(program + " ghost -c 'echo in the session' &\n")
 			x.await("now> ")
-			eventually(t, "the stop", func() bool { return stateOf(front(t)) == "T" })
+			x.awaitStop()
 			x.typed("fg\n")
 			x.await("Password: ")
 			inForeground(t, "capsu")
@@ -209,6 +210,17 @@ func TestAPipelineStopsAsAWhole(t *testing.T) {
 	x.end()
 }
 
+// awaitStop waits until the front is stopped.
+func (x *terminal) awaitStop() {
+	x.t.Helper()
+	pid := front(x.t)
+	for end := time.Now().Add(patience); stateOf(pid) != "T"; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			x.t.Fatalf("the front is not stopped; the screen: %q; processes:\n%s", x.screen(), must(x.t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args"))
+		}
+	}
+}
+
 // A job in the background runs until it wants the terminal.
 func TestBackgroundJobStopsWhenItWantsTheTerminal(t *testing.T) {
 	stack(t, strings.Replace(service, "pam_unix.so nullok", "pam_permit.so", 1))
@@ -226,7 +238,7 @@ func TestBackgroundJobStopsWhenItWantsTheTerminal(t *testing.T) {
 			if c.before == "" {
 				x.await("runs 42")
 			}
-			eventually(t, "the stop", func() bool { return stateOf(front(t)) == "T" })
+			x.awaitStop()
 			x.typed("fg\n")
 			inForeground(t, "capsu")
 			x.typed(c.after + "\n")
