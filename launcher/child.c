@@ -125,6 +125,8 @@ static void end_pam(const struct child_spec *s, struct sets *now)
 	int status = pam_end(s->pam, PAM_SUCCESS | PAM_DATA_SILENT);
 	if (status != PAM_SUCCESS)
 		child_same(s, CHILD_PAM_END, PAM_SUCCESS, (uint64_t)status);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) /* what modules do to their ids opens it, too */
+		child_fail(s, CHILD_PAM_END);
 }
 
 /* 0-2, the report and the leader's socket are the session's; what modules left

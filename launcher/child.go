@@ -86,8 +86,7 @@ func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error
 		err = s.Terminal.HandOver()
 	}
 	if err != nil {
-		c.close()
-		return nil, errors.Join(err, m.With(func() error { return reapKilled(c.pid) }))
+		return nil, errors.Join(err, m.With(c.discard))
 	}
 	return c, nil
 }
@@ -120,10 +119,32 @@ func (c *Child) close() {
 	closeAll(c.pidfd, c.lead, c.stops, c.command)
 }
 
+// discard ends a child that has not become the session, and with a leader its
+// child, which may have: its owner can hold up the one and not the other.
+func (c *Child) discard() (err error) {
+	defer c.close()
+	if c.command >= 0 {
+		if err = c.kill(unix.SIGKILL); err == unix.ESRCH {
+			err = nil
+		}
+	}
+	return errors.Join(wrap("kill", err), reapKilled(c.pid))
+}
+
 func closeAll(fds ...int) {
 	for _, fd := range fds {
 		if fd >= 0 {
 			unix.Close(fd)
+		}
+	}
+}
+
+func readable(fd int) (bool, error) {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, 0)
+		if err != unix.EINTR {
+			return n > 0, wrap("poll", err)
 		}
 	}
 }
@@ -152,7 +173,7 @@ func (c *Child) started(pipe int, front *Front, home string, warn func(error)) e
 		case err != nil:
 			return fmt.Errorf("report of the child: %w", err)
 		case n == 0 && (!told || c.lead >= 0 && c.command < 0): // killed: its owner may, once it has the target's uid
-			return errors.New("the child ended before it was the session")
+			return errEarly
 		case n == 0:
 			return nil
 		case n != int(unsafe.Sizeof(r)):
@@ -179,6 +200,12 @@ func (c *Child) started(pipe int, front *Front, home string, warn func(error)) e
 			// It is our child's child, which does not reap it: the pid is its.
 			if c.command, err = unix.PidfdOpen(int(r.got), 0); err != nil {
 				return fmt.Errorf("pidfd_open: %w", err)
+			}
+			// Unless its owner has killed the leader by now, and the pid is another's.
+			if over, err := readable(c.pidfd); over || err != nil {
+				unix.Close(c.command)
+				c.command = -1
+				return errors.Join(errEarly, err)
 			}
 			continue
 		case C.CHILD_EXEC:
@@ -255,6 +282,8 @@ type HomeError struct {
 
 func (e *HomeError) Error() string { return fmt.Sprintf("home directory %s: %v", e.Path, e.Err) }
 func (e *HomeError) Unwrap() error { return e.Err }
+
+var errEarly = errors.New("the child ended before it was the session")
 
 // ErrStopped says that the session was ended before it began.
 var ErrStopped = errors.New("ended before the session began")

@@ -67,12 +67,15 @@ static void move(pid_t command, int foreground)
 	}
 }
 
+/* None may be lost, the last least of all: who stops and continues the command
+ * without end is faster than the monitor. */
 static void tell_monitor(int sock, const siginfo_t *info)
 {
 	struct lead_report r = {info->si_code, info->si_status};
+	struct pollfd room = {sock, POLLOUT, 0};
 
-	while (send(sock, &r, sizeof r, MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
+	while (send(sock, &r, sizeof r, MSG_NOSIGNAL) < 0 && (errno == EINTR || errno == EAGAIN))
+		poll(&room, 1, -1);
 }
 
 /* Report how the command stopped or ended. After its end there is nothing more to tell. */
@@ -123,6 +126,7 @@ static void __attribute__((noreturn)) lead(const struct child_spec *s, pid_t com
 		if (n == 1) {
 			move(command, order == LEAD_FOREGROUND);
 			kill(-command, SIGCONT);
+			kill(command, SIGCONT); /* it may have left its group */
 		}
 	}
 }

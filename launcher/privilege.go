@@ -122,6 +122,16 @@ func Bounded(c cap.Value) bool {
 	return err == nil && has
 }
 
+// continueAnyway sends SIGCONT with CAP_KILL, to pid as in kill(2). It raises it
+// on this thread alone and for this one call, in C, where nothing else runs
+// meanwhile. With allocates, and a session may stop itself without end.
+func (m *Monitor) continueAnyway(pid int) error {
+	if _, err := C.sets_continue(C.pid_t(pid)); err != nil {
+		return fmt.Errorf("kill: %w", err)
+	}
+	return nil
+}
+
 func (m *Monitor) raise() error {
 	m.raised = true
 	err := m.apply(m.permitted &^ m.withheld)

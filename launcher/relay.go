@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"time"
+	"unsafe"
 
 	"capsu/tty"
 
@@ -14,7 +15,9 @@ import (
 // runtime does not collect garbage.
 type relay struct {
 	t       *tty.Pty
-	in, out int // non-blocking where they are the caller's controlling terminal
+	in, out int  // non-blocking where they are the caller's controlling terminal
+	inNow   bool // in is a pipe or a socket, of which the kernel reads without waiting
+	outNow  bool // likewise
 	modes   tty.Modes
 	keys    bool // in is a terminal
 
@@ -37,17 +40,52 @@ type queue struct {
 func (q *queue) empty() bool { return q.from == q.to }
 
 // fill reads once into an empty queue.
-func (q *queue) fill(fd int) (int, error) {
-	n, err := unix.Read(fd, q.bytes[:])
+func (q *queue) fill(fd int, now bool) (int, error) {
+	n, err := once(unix.SYS_PREADV2, fd, q.bytes[:], now)
+	if err == unix.EOPNOTSUPP {
+		n, err = unix.Read(fd, q.bytes[:])
+	}
 	q.from, q.to = 0, max(n, 0)
 	return n, err
 }
 
 // flush writes once, no more than a pipe takes without blocking if need be.
-func (q *queue) flush(fd int, most int) error {
-	n, err := unix.Write(fd, q.bytes[q.from:min(q.to, q.from+most)])
+func (q *queue) flush(fd, most int, now bool) error {
+	part := q.bytes[q.from:min(q.to, q.from+most)]
+	n, err := once(unix.SYS_PWRITEV2, fd, part, now)
+	if err == unix.EOPNOTSUPP {
+		n, err = unix.Write(fd, part)
+	}
 	q.from += max(n, 0)
 	return err
+}
+
+// once reads or writes without waiting, also where others at the same pipe were
+// faster than we after poll(2): standard error is often the same as output. Of
+// pipes since Linux 6.4; else, and without now, EOPNOTSUPP.
+func once(call uintptr, fd int, p []byte, now bool) (int, error) {
+	if !now {
+		return 0, unix.EOPNOTSUPP
+	}
+	part := unix.Iovec{Base: &p[0]}
+	part.SetLen(len(p))
+	// SAFETY: part and p outlive the call; both are as long as they say.
+	n, _, errno := unix.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&part)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
+// waitless tells whether reading and writing may be told not to wait. A file
+// may then say for ever that it would have to.
+func waitless(fd int) bool {
+	var st unix.Stat_t
+	kind := uint32(0)
+	if unix.Fstat(fd, &st) == nil {
+		kind = st.Mode & unix.S_IFMT
+	}
+	return kind == unix.S_IFIFO || kind == unix.S_IFSOCK
 }
 
 const (
@@ -59,7 +97,8 @@ const (
 )
 
 func newRelay(t *tty.Pty) *relay {
-	r := &relay{t: t, in: 0, out: 1, modes: tty.Modes{FD: 0}, keys: term.IsTerminal(0)}
+	r := &relay{t: t, in: 0, out: 1, inNow: waitless(0), outNow: waitless(1),
+		modes: tty.Modes{FD: 0}, keys: term.IsTerminal(0)}
 	if fd := tty.Own(0); fd >= 0 {
 		r.in = fd
 	}
@@ -183,7 +222,7 @@ func (r *relay) take(events int16) (gone bool) {
 		r.reading = false // the front was stopped behind our back: its SIGCONT will tell
 		return false
 	}
-	n, err := r.toSession.fill(r.in)
+	n, err := r.toSession.fill(r.in, r.inNow)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != nil || n == 0:
@@ -213,7 +252,7 @@ func (r *relay) give() {
 		return
 	}
 	last := r.toSession.bytes[r.toSession.to-1]
-	switch err := r.toSession.flush(r.t.Master, len(r.toSession.bytes)); err {
+	switch err := r.toSession.flush(r.t.Master, len(r.toSession.bytes), false); err {
 	case nil, unix.EAGAIN, unix.EINTR:
 		r.midline = last != '\n'
 	default:
@@ -223,24 +262,27 @@ func (r *relay) give() {
 
 // read takes what the session has written, and tells whether there was any.
 func (r *relay) read() bool {
-	n, err := r.toCaller.fill(r.t.Master)
+	n, err := r.toCaller.fill(r.t.Master, false)
 	if err != nil && err != unix.EAGAIN && err != unix.EINTR || err == nil && n == 0 {
 		r.hungUp = true
 	}
 	return n > 0
 }
 
-// show writes to the caller.
+// show writes to the caller what he takes now: who waited for a reader that
+// does not read would hear of nothing else, not even that the session has to end.
 func (r *relay) show() (gone bool) {
 	if r.broken {
 		r.toCaller.from = r.toCaller.to
 		return false
 	}
-	most := pipeful
-	if r.out > 2 {
-		most = len(r.toCaller.bytes)
+	most := len(r.toCaller.bytes)
+	if r.out <= 2 {
+		if most = pipeful; !ready(r.out, 0) {
+			return false
+		}
 	}
-	switch err := r.toCaller.flush(r.out, most); err {
+	switch err := r.toCaller.flush(r.out, most, r.outNow); err {
 	case nil, unix.EAGAIN, unix.EINTR:
 		return false
 	}
@@ -249,19 +291,27 @@ func (r *relay) show() (gone bool) {
 	return true
 }
 
+// ready waits until fd can be written to, or nobody reads it any more.
+func ready(fd int, timeout time.Duration) bool {
+	wait := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	n, err := unix.Poll(wait[:], int(timeout/time.Millisecond))
+	return err == nil && n > 0
+}
+
 // drain shows what has been written until now, as far as it is taken.
 func (r *relay) drain() {
-	wait := []unix.PollFd{{Fd: int32(r.out), Events: unix.POLLOUT}}
-	for left := drained; left > 0; {
+	until := time.Now().Add(patience)
+	for left := drained; left > 0 && time.Now().Before(until); {
 		if r.toCaller.empty() {
 			if r.hungUp || !r.read() {
 				return
 			}
 			left -= r.toCaller.to
 		}
-		if n, err := unix.Poll(wait, int(patience/time.Millisecond)); n == 0 && err == nil {
-			return
+		ready(r.out, time.Until(until)) // interrupted or not: time tells
+		from := r.toCaller.from
+		if r.show(); r.toCaller.from != from {
+			until = time.Now().Add(patience)
 		}
-		r.show()
 	}
 }

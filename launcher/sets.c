@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "sets.h"
 
+#include <errno.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,4 +58,22 @@ int sets_raise_ambient(uint64_t set)
 		if (set & BIT(c) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0) < 0)
 			return -1;
 	return 0;
+}
+
+int sets_continue(pid_t pid)
+{
+	struct sets c;
+
+	if (sets_read(&c) < 0)
+		return -1;
+	uint64_t before = c.e;
+	c.e |= c.p & BIT(CAP_KILL);
+	if (sets_apply(c) < 0)
+		return -1;
+	int r = kill(pid, SIGCONT), err = errno;
+	c.e = before;
+	if (sets_apply(c) < 0)
+		return -1;
+	errno = err;
+	return r;
 }

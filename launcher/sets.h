@@ -3,6 +3,7 @@
 #define CAPSU_SETS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LAST 63 /* where capability numbers end; the kernel's end sooner */
 #define BIT(n) (1ULL << (n))
@@ -18,5 +19,8 @@ uint64_t sets_bounding(void);
 
 /* Raises each capability of set; -1 with errno at the first that cannot be. */
 int sets_raise_ambient(uint64_t set);
+
+/* kill(2) with SIGCONT, CAP_KILL effective meanwhile if it is permitted. */
+int sets_continue(pid_t pid);
 
 #endif

@@ -19,7 +19,8 @@ func (c *Child) kill(sig unix.Signal) error {
 	switch {
 	case c.command >= 0:
 		err := unix.PidfdSendSignal(c.command, sig, nil, pidfdProcessGroup)
-		if err == unix.EINVAL {
+		// An older kernel; or it has left its group for another one.
+		if err == unix.EINVAL || err == unix.ESRCH || sig == unix.SIGKILL || sig == unix.SIGSTOP {
 			err = unix.PidfdSendSignal(c.command, sig, nil, 0)
 		}
 		return err
@@ -68,18 +69,24 @@ func (m *Monitor) resume(c *Child, foreground bool) error {
 	if err == nil && group != 0 && unix.Kill(-group, unix.SIGCONT) == nil {
 		return nil
 	}
-	return m.signal(c, unix.SIGCONT)
+	if err := c.kill(unix.SIGCONT); err != unix.EPERM {
+		return wrap("kill", err)
+	}
+	if c.group {
+		return m.continueAnyway(-c.pid)
+	}
+	return m.continueAnyway(c.pid)
 }
 
-// status takes one change of the session's: of how it stopped or ended. A child
+// status takes the last change of the session's: how it stopped or ended. A child
 // that has ended has been waited for. over says that the child has ended.
 func (c *Child) status(over bool) (status unix.WaitStatus, news bool, err error) {
 	if c.lead >= 0 {
-		if status, news := c.report(); news {
-			return status, true, nil
+		for s, more := c.report(); more; s, more = c.report() {
+			status, news = s, true
 		}
-		if !over { // else somebody has killed the leader
-			return 0, false, nil
+		if news || !over { // else somebody has killed the leader
+			return status, news, nil
 		}
 	} else {
 		var b [8]byte

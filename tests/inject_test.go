@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	injectSample = flag.Int("inject.sample", 60, "how many calls of each stack shall fail, one a session; 0: all")
+	injectSample = flag.Int("inject.sample", 16, "how many calls of each case shall fail, one a session; 0: all")
 	injectSeed   = flag.Uint64("inject.seed", 20261124, "seed for the sample")
 	injectFrom   = flag.Int("inject.from", 0, "the first call")
 	injectTo     = flag.Int("inject.to", 1<<30, "the call after the last")
@@ -106,14 +106,14 @@ var otherStack = map[string]bool{"monitor call 257": true, "monitor call 0": tru
 // The marks of modules/mark.c.
 const established, deleted, opened, closed = "7701", "7702", "7703", "7704"
 
-func inject(t *testing.T, n int, onTerminal bool) injected {
+func inject(t *testing.T, n int, onTerminal bool, options ...string) injected {
 	t.Helper()
 	const trace, report = "/opt/inject.trace", "/opt/inject.report"
 	os.Remove(report)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/opt/inject", trace, strconv.Itoa(n), id(t, "-u", "alpha"), id(t, "-g", "alpha"), "--",
-		program, "ghost", "-s", "/opt/probe", "-c", report)
+	cmd := exec.CommandContext(ctx, "/opt/inject", append([]string{trace, strconv.Itoa(n), id(t, "-u", "alpha"), id(t, "-g", "alpha"), "--",
+		program, "ghost", "-s", "/opt/probe", "-c", report}, options...)...)
 	var errs lockedBuffer
 	cmd.Stdin, cmd.Stderr, cmd.WaitDelay = strings.NewReader(password+"\n"), &errs, time.Second
 	modes := ""
@@ -196,12 +196,19 @@ func TestEachCallThatFailsLeavesASessionAsDecidedOrNone(t *testing.T) {
 	must(t, "chmod", "1777", "/opt")
 	t.Cleanup(func() { must(t, "chmod", "755", "/opt") })
 	policy(t, "^cap_net_raw,cap_kill,!cap_chown ghost\n")
-	for name, text := range map[string]string{"pam_permit": permitStack, "distribution": distributionStack(t),
-		"terminal": strings.Replace(permitStack, "auth required pam_permit.so", "auth required pam_unix.so", 1)} {
-		t.Run(name, func(t *testing.T) {
-			onTerminal := name == "terminal"
-			stack(t, text)
-			whole := inject(t, -1, onTerminal)
+	for _, c := range []struct {
+		name, stack string
+		onTerminal  bool // which means -P
+		options     []string
+	}{
+		{"pam_permit", permitStack, false, nil},
+		{"pam_permit -P", permitStack, false, []string{"-P"}},
+		{"distribution", distributionStack(t), false, nil},
+		{"terminal", strings.Replace(permitStack, "auth required pam_permit.so", "auth required pam_unix.so", 1), true, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stack(t, c.stack)
+			whole := inject(t, -1, c.onTerminal, c.options...)
 			if wrong := whole.judge(t); wrong != "" || whole.report == "" || whole.calls < 500 {
 				t.Fatalf("without a failure: %s: %+v", wrong, whole)
 			}
@@ -216,7 +223,7 @@ func TestEachCallThatFailsLeavesASessionAsDecidedOrNone(t *testing.T) {
 			}
 			right, wrong := 0, 0
 			for _, n := range calls {
-				i := inject(t, n, onTerminal)
+				i := inject(t, n, c.onTerminal, c.options...)
 				if fault := i.judge(t); fault != "" {
 					wrong++
 					t.Errorf("call %d (%s): %s: status %d, %q", n, i.failed, fault, i.status, i.stderr)
@@ -224,7 +231,7 @@ func TestEachCallThatFailsLeavesASessionAsDecidedOrNone(t *testing.T) {
 					right++
 				}
 			}
-			fmt.Printf("%s: %d calls, %d right, %d wrong (of %d, seed %d)\n", name, len(calls), right, wrong, whole.calls, seed)
+			fmt.Printf("%s: %d calls, %d right, %d wrong (of %d, seed %d)\n", c.name, len(calls), right, wrong, whole.calls, seed)
 		})
 	}
 }

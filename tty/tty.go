@@ -10,7 +10,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // Modes are the modes of a terminal, changed for a while. The zero value with
@@ -26,8 +25,13 @@ type Modes struct {
 // Raw hands every key and every byte through as it is (cfmakeraw in termios(3)).
 func (m *Modes) Raw() error {
 	return m.change(func() error {
-		_, err := term.MakeRaw(m.FD)
-		return err
+		raw := m.found // not term.MakeRaw, which allocates
+		raw.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+		raw.Oflag &^= unix.OPOST
+		raw.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
+		raw.Cflag = raw.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
+		raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
+		return ioctl(m.FD, unix.TCSETS, unsafe.Pointer(&raw))
 	})
 }
 
