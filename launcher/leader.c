@@ -74,21 +74,33 @@ static void tell_monitor(int sock, const siginfo_t *info)
 	struct lead_report r = {info->si_code, info->si_status};
 	struct pollfd room = {sock, POLLOUT, 0};
 
-	while (send(sock, &r, sizeof r, MSG_NOSIGNAL) < 0 && (errno == EINTR || errno == EAGAIN))
+	while (send(sock, &r, sizeof r, MSG_NOSIGNAL) < 0) {
+		if (errno != EINTR && errno != EAGAIN)
+			_exit(1); /* which the monitor hears, if it is there */
 		poll(&room, 1, -1);
+	}
+}
+
+/* Nothing asks a second time: the signal that told of it has been taken. */
+static int has(pid_t command, int what, siginfo_t *info)
+{
+	info->si_pid = 0;
+	while (waitid(P_PID, command, info, what | WNOHANG) < 0)
+		if (errno != EINTR)
+			return 0;
+	return info->si_pid != 0;
 }
 
 /* Report how the command stopped or ended. After its end there is nothing more to tell. */
 static int watch(int sock, pid_t command)
 {
-	siginfo_t info = {.si_pid = 0};
+	siginfo_t info;
 
-	if (waitid(P_PID, command, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+	if (has(command, WEXITED | WNOWAIT, &info)) {
 		tell_monitor(sock, &info);
 		return 0;
 	}
-	info.si_pid = 0;
-	if (waitid(P_PID, command, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0)
+	if (has(command, WSTOPPED, &info))
 		tell_monitor(sock, &info);
 	return 1;
 }

@@ -18,6 +18,7 @@ type relay struct {
 	in, out int  // non-blocking where they are the caller's controlling terminal
 	inNow   bool // in is a pipe or a socket, of which the kernel reads without waiting
 	outNow  bool // likewise
+	most    int  // bytes that out takes at once when it is ready, or oneWrite
 	modes   tty.Modes
 	keys    bool // in is a terminal
 
@@ -60,6 +61,15 @@ func (q *queue) flush(fd, most int, now bool) error {
 	return err
 }
 
+// plain is how many bytes, 1 to 128, a terminal hands on in one piece.
+func (q *queue) plain() int {
+	n := 0
+	for n < 128 && q.from+n < q.to && q.bytes[q.from+n] >= ' ' {
+		n++
+	}
+	return max(n, 1)
+}
+
 // once reads or writes without waiting, also where others at the same pipe were
 // faster than we after poll(2): standard error is often the same as output. Of
 // pipes since Linux 6.4; else, and without now, EOPNOTSUPP.
@@ -90,6 +100,9 @@ func waitless(fd int) bool {
 
 const (
 	pipeful = 4096 // PIPE_BUF: what a pipe that is ready takes without blocking
+	// oneWrite is what a terminal that is ready takes: what its output processing
+	// hands on at once, up to a control character or that alone.
+	oneWrite = -1
 	// drained is more than a pseudo-terminal holds.
 	drained = 128 << 10
 	// patience is how long the last output waits for a reader that does not read.
@@ -102,8 +115,13 @@ func newRelay(t *tty.Pty) *relay {
 	if fd := tty.Own(0); fd >= 0 {
 		r.in = fd
 	}
-	if fd := tty.Own(1); fd >= 0 {
-		r.out = fd
+	switch fd := tty.Own(1); {
+	case fd >= 0:
+		r.out, r.most = fd, len(r.toCaller.bytes)
+	case term.IsTerminal(1):
+		r.most = oneWrite
+	default:
+		r.most = pipeful
 	}
 	return r
 }
@@ -276,11 +294,12 @@ func (r *relay) show() (gone bool) {
 		r.toCaller.from = r.toCaller.to
 		return false
 	}
-	most := len(r.toCaller.bytes)
-	if r.out <= 2 {
-		if most = pipeful; !ready(r.out, 0) {
-			return false
-		}
+	if r.out <= 2 && !ready(r.out, 0) {
+		return false
+	}
+	most := r.most
+	if most == oneWrite {
+		most = r.toCaller.plain()
 	}
 	switch err := r.toCaller.flush(r.out, most, r.outNow); err {
 	case nil, unix.EAGAIN, unix.EINTR:

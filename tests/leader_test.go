@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -84,6 +86,59 @@ func TestAReaderThatDoesNotReadKeepsNothingFromEnding(t *testing.T) {
 			expectClosed(t, sessions)
 			exec.Command("pkill", "-KILL", "-u", "ghost").Run()
 		})
+	}
+}
+
+// Another terminal than the caller's own cannot be told not to wait.
+func TestAnotherTerminalThatNobodyReadsKeepsNothingFromEnding(t *testing.T) {
+	sessions := recorded(t)
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	if err := slave.Chmod(0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd, _ := unread(t, call{wrapper: []string{"setsid", "sh", "-c", `exec "$@" >` + slave.Name(), "-"}, args: []string{"-P", "ghost", "-c", "printf 'one\\ttwo\\n'; yes"}})
+	text := make([]byte, 16)
+	if _, err := io.ReadFull(master, text); err != nil || !strings.HasPrefix(strings.ReplaceAll(string(text), "\r", ""), "one\ttwo\ny\n") {
+		t.Errorf("%q, %v", text, err)
+	}
+	eventually(t, "a full terminal", func() bool {
+		before, err := os.ReadFile("/proc/" + monitorOf(t, cmd.Process.Pid) + "/io")
+		time.Sleep(300 * time.Millisecond)
+		after, e := os.ReadFile("/proc/" + monitorOf(t, cmd.Process.Pid) + "/io")
+		return err == nil && e == nil && string(before) == string(after)
+	})
+	cmd.Process.Signal(syscall.SIGTERM)
+	cmd.Wait()
+	if got := shellStatus(cmd.ProcessState); got != 143 {
+		t.Errorf("status %d", got)
+	}
+	slave.Close()
+	expectClosed(t, sessions)
+}
+
+// A master says of its slave's foreground what is no matter for who reads the
+// master: such input was never read.
+func TestAMasterAsInputIsRead(t *testing.T) {
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	defer slave.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var out strings.Builder
+	cmd := call{caller: "root", args: []string{"-P", "ghost", "-c", "read line; echo got $line"}}.command(ctx)
+	cmd.Stdin, cmd.Stdout = master, &out
+	if _, err := slave.WriteString("a line\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "got a line") {
+		t.Errorf("%v: %q", err, out.String())
 	}
 }
 

@@ -91,10 +91,15 @@ func (m *Modes) Restore(flush bool) {
 
 // Foreground tells whether a terminal's foreground process group is this
 // process's. A descriptor that is not this process's controlling terminal
-// keeps nobody from reading: it counts as foreground.
+// keeps nobody from reading: it counts as foreground. So does the master of
+// another session's, which answers for that.
 func Foreground(fd int) bool {
-	var group int32
-	return ioctl(fd, unix.TIOCGPGRP, unsafe.Pointer(&group)) != nil || int(group) == unix.Getpgrp()
+	var group, session int32
+	if ioctl(fd, unix.TIOCGPGRP, unsafe.Pointer(&group)) != nil || int(group) == unix.Getpgrp() {
+		return true
+	}
+	own, err := unix.Getsid(0)
+	return err == nil && (ioctl(fd, unix.TIOCGSID, unsafe.Pointer(&session)) != nil || int(session) != own)
 }
 
 // CopySize gives one terminal the window size of another, as far as both have one.

@@ -132,6 +132,7 @@ int main(int argc, char **argv)
 
 	if (argc < 7 || strcmp(argv[5], "--") || !(report = fopen(argv[1], "w")))
 		return 98;
+	setlinebuf(report); /* of a run that hangs, too */
 	target = atol(argv[2]);
 	uid_t uid = atoi(argv[3]);
 	gid_t gid = atoi(argv[4]);
