@@ -142,10 +142,15 @@ func TestAMasterAsInputIsRead(t *testing.T) {
 	}
 }
 
-// monitorOf is the pid of the monitor of a front.
-func monitorOf(t *testing.T, front int) string {
+// monitorOf waits for the monitor of a front, and returns its pid.
+func monitorOf(t *testing.T, front int) (pid string) {
 	t.Helper()
-	return strings.TrimSpace(must(t, "ps", "-o", "pid=", "--ppid", fmt.Sprint(front)))
+	eventually(t, "the monitor", func() bool {
+		out, err := exec.Command("ps", "-o", "pid=", "--ppid", fmt.Sprint(front)).Output()
+		pid = strings.TrimSpace(string(out))
+		return err == nil && pid != ""
+	})
+	return pid
 }
 
 // A session may stop itself where nobody could continue the caller's job; the
@@ -171,8 +176,8 @@ func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {
 				c.wrapper = []string{"setsid"}
 				front = unreadPid(t, c)
 			}
-			eventually(t, "the session", func() bool { return exec.Command("pgrep", "-x", "-u", "ghost", "stops").Run() == nil })
 			monitor := monitorOf(t, front)
+			eventually(t, "the session", func() bool { return exec.Command("pgrep", "-x", "-u", "ghost", "stops").Run() == nil })
 			size := func() (kb int) {
 				fmt.Sscan(must(t, "ps", "-o", "rss=", "-p", monitor), &kb)
 				return kb
