@@ -5,6 +5,7 @@ package tests
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,14 +33,23 @@ func askTwice(t *testing.T) {
 }
 
 // front waits for the one front that alpha has, and returns its pid.
-func front(t *testing.T) (pid string) {
+func front(t *testing.T) string {
 	t.Helper()
-	eventually(t, "a front", func() bool {
-		out, err := exec.Command("pgrep", "-x", "-u", "alpha", "capsu").Output()
-		pid = strings.TrimSpace(string(out))
-		return err == nil && !strings.Contains(pid, "\n")
-	})
-	return pid
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		out, _ := exec.Command("pgrep", "-x", "-u", "alpha", "capsu").Output()
+		alive := slices.DeleteFunc(strings.Fields(string(out)), func(pid string) bool { return stateOf(pid) == "Z" })
+		if len(alive) == 1 {
+			return alive[0]
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no front, or more than one; processes:\n%s", allProcesses(t))
+		}
+	}
+}
+
+func allProcesses(t *testing.T) string {
+	t.Helper()
+	return must(t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args")
 }
 
 // Whatever ends the front at a prompt, the modes are as they were and half a
@@ -216,7 +226,7 @@ func (x *terminal) awaitStop() {
 	pid := front(x.t)
 	for end := time.Now().Add(patience); stateOf(pid) != "T"; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			x.t.Fatalf("the front is not stopped; the screen: %q; processes:\n%s", x.screen(), must(x.t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args"))
+			x.t.Fatalf("the front is not stopped; the screen: %q; processes:\n%s", x.screen(), allProcesses(x.t))
 		}
 	}
 }

@@ -140,6 +140,7 @@ func TestNothingSpinsWhileItWaits(t *testing.T) {
 	x.typed("true\n")
 	expectIdle(t, "in the background")
 	x.typed("fg\n")
+	x.await("\n" + program) // as bash names the job
 	inForeground(t, "capsu")
 	x.typed("exit\n")
 	x.await("now> ")
