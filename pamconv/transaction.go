@@ -61,23 +61,29 @@ func Start(service, user, confdir string, conv *Conversation) (*Transaction, err
 
 // failed is called when an authentication has failed, before its delay. libpam
 // tells the delay function nothing of the transaction, so there is one for all.
-var failed func(status error)
+var failed func(status error) (delay bool)
 
 // OnFailure has f called when an authentication fails, before the delay is
-// slept: on the leader, within Authenticate, with what is effective there.
-func (t *Transaction) OnFailure(f func(err error)) {
-	failed = func(status error) {
-		f(&Error{Call: "pam_authenticate", Status: status, Conversation: t.conv.fault})
+// slept: on the leader, within Authenticate, with what is effective there. f
+// tells whether there shall be a delay.
+func (t *Transaction) OnFailure(f func(err error) (delay bool)) {
+	failed = func(status error) bool {
+		return f(&Error{Call: "pam_authenticate", Status: status, Conversation: t.conv.fault})
 	}
 }
 
 //export capsuFailed
-func capsuFailed(status C.int) {
+func capsuFailed(status C.int) (delay C.int) {
 	// Nothing may leave it but by return: C calls it.
-	defer func() { _ = recover() }()
-	if failed != nil {
-		failed(pam.Error(status))
+	defer func() {
+		if recover() != nil {
+			delay = 1
+		}
+	}()
+	if failed != nil && !failed(pam.Error(status)) {
+		return 0
 	}
+	return 1
 }
 
 // Handle returns the pam_handle_t, for the calls that the library lacks and
@@ -171,7 +177,12 @@ type Error struct {
 	Conversation error // why a prompt was not answered, if one was not
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Call, e.Status) }
+func (e *Error) Error() string {
+	if e.Conversation != nil {
+		return fmt.Sprintf("%s: %v: %v", e.Call, e.Status, e.Conversation)
+	}
+	return fmt.Sprintf("%s: %v", e.Call, e.Status)
+}
 
 // Unwrap gives both causes to errors.Is and errors.As.
 func (e *Error) Unwrap() []error {
