@@ -3,7 +3,7 @@
 # make check    all tests, as root: what CI runs
 # make fuzz     each fuzz target for FUZZTIME
 # make inject   as root: let each system call of a session fail, one by one (half an hour)
-# make bench    as root: look-ups beside pam_cap.so, as ratios
+# make bench    as root: look-ups beside pam_cap.so, streams by ssh beside su, as ratios
 # make lint     what must be clean
 # make format   gofmt
 # make install  ./install.sh
@@ -26,7 +26,7 @@ inject:
 
 bench:
 	$(GO) test -c -tags privileged -o build/bench.test ./tests/bench
-	tests/world sh -c 'cd tests/bench && exec ../../build/bench.test -test.count 1'
+	GO=$(GO) tests/world sh -c './install.sh --prefix /opt && cd tests/bench && exec ../../build/bench.test -test.count 1'
 
 fuzz:
 	$(GO) test ./policy -run '^$$' -fuzz FuzzDecide -fuzztime $(FUZZTIME)

@@ -11,10 +11,11 @@ usage() {
 Usage: ./install.sh [options]
 
 Builds capsu and installs it: the program with its file capabilities, its PAM
-services, /etc/capsu.conf, the guard user, capsuctl, manual pages, and below
-PREFIX/share/capsu/examples a PAM service for ssh forced commands. Then it verifies what it did. It may be run
-again, and should be when the stack or the policy has changed: the file
-capabilities are those that 'capsuctl filecaps' names.
+services, /etc/capsu.conf, the guard user, capsuctl, manual pages, and a PAM
+service for ssh forced commands below PREFIX/share/capsu/examples. Then it
+verifies what it did. It may be run again, and should be when the stack or the
+policy has changed: the file capabilities are those that 'capsuctl filecaps'
+names.
 
   --prefix DIR    install below DIR (default /usr/local)
   --caps LIST     more file capabilities, e.g. for rules to come: cap_net_raw,cap_kill
