@@ -19,15 +19,24 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
+	"time"
 	"unsafe"
 
 	"github.com/msteinert/pam/v2"
 )
 
 // FailDelay is what a failed authentication costs at least, in microseconds
-// (pam_fail_delay(3); libpam spreads it by a quarter).
+// (pam_fail_delay(3); libpam spreads it by up to a half).
 const FailDelay = 2_000_000
+
+// Delay sleeps as long as libpam does after a failed authentication for which
+// FailDelay is asked for: by chance, and distributed as there.
+func Delay() {
+	spread := (rand.Float64()+rand.Float64()+rand.Float64())/3 - 0.5
+	time.Sleep(time.Duration(FailDelay*(1+spread)) * time.Microsecond)
+}
 
 // Transaction is one PAM transaction, from pam_start to pam_end.
 type Transaction struct {

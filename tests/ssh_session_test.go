@@ -172,6 +172,17 @@ func sshClientKilled(t *testing.T, s *sshd) {
 		}
 	}
 	// sshd gone, as when the network is
+	sessions := recorded(t)
+	x := onTerminal(t, "root", "exec ssh -t "+strings.Join(s.options("key"), " ")+" "+host)
+	x.expect("$ ")
+	x.typed("sleep 1000\n")
+	inForeground(t, "sleep")
+	x.cmd.Process.Kill()
+	x.cmd.Wait()
+	eventually(t, "the end of the monitor with a terminal", func() bool { return len(processes()) == 0 })
+	if got := sessions(); !strings.HasSuffix(got, "close_session capsu-ssh ghost keys\n") {
+		t.Errorf("with a terminal: records %q", got)
+	}
 	cmd, _, _ := s.started("echo started; exec sleep 1000")
 	must(t, "pkill", "-KILL", "-u", "keys", "-x", "sshd")
 	cmd.Wait()
@@ -221,6 +232,9 @@ func sshNoPermission(t *testing.T, s *sshd) {
 	}
 	refused("other", "pam_authenticate: Authentication failure") // a target who is none
 	refused("asks", `prompt: "Password: ", and nobody may be asked`)
+	file(t, "/etc/pam.d/capsu-ssh", "auth required pam_permit.so\naccount required pam_deny.so\nsession required pam_permit.so\n", 0o644)
+	refused("key", "pam_acct_mgmt: ")
+	file(t, "/etc/pam.d/capsu-ssh", must(t, "cat", "../pam.d/capsu-ssh"), 0o644)
 	must(t, "gpasswd", "-d", "keys", keysGroup)
 	t.Cleanup(func() { must(t, "gpasswd", "-a", "keys", keysGroup) })
 	file(t, siteFile, "Services capsu-ssh\n", 0o644)

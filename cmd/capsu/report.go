@@ -59,7 +59,10 @@ func tellSignal(w unix.WaitStatus) {
 
 // authenticationError says the same whatever its cause, which is for the
 // system log alone.
-type authenticationError struct{ cause error }
+type authenticationError struct {
+	cause error
+	owes  bool // the delay, which libpam has only for its authentication phase
+}
 
 func (e *authenticationError) Error() string { return "authentication failure" }
 
@@ -82,13 +85,22 @@ func authentication(o *sessionOptions, err error) error {
 	case err == nil, !errors.As(err, &e):
 		return err
 	case e.Conversation != nil && o.forced:
-		return &authenticationError{fmt.Errorf("prompt: %w", e.Conversation)}
+		return &authenticationError{cause: fmt.Errorf("prompt: %w", e.Conversation)}
 	case e.Conversation != nil:
 		return fmt.Errorf("prompt: %w", e.Conversation)
 	case e.Misconfigured():
 		return &serviceError{o.service, e.Status}
 	}
-	return &authenticationError{e}
+	return &authenticationError{cause: e}
+}
+
+// accounting is authentication of the account phase. That may speak for itself,
+// but to the holder of an ssh key a refusal is a refusal, and takes as long.
+func accounting(o *sessionOptions, err error) error {
+	if err == nil || !o.forced {
+		return err
+	}
+	return &authenticationError{cause: err, owes: true}
 }
 
 // serviceError is a PAM service that cannot work for anybody.

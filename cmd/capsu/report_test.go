@@ -18,7 +18,7 @@ func TestExitStatusOfEachFault(t *testing.T) {
 		want int
 	}{
 		{nil, 0},
-		{&authenticationError{pam.ErrAuth}, 1},
+		{&authenticationError{cause: pam.ErrAuth}, 1},
 		{fmt.Errorf("x: %w", &launcher.ExecError{Path: "/x", Err: unix.ENOENT}), 127},
 		{&launcher.ExecError{Path: "/x", Err: unix.EACCES}, 126},
 		{&launcher.ExecError{Path: "/x", Err: unix.ENOEXEC}, 126},

@@ -72,6 +72,10 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	})
 	if err := conf.asking(m, s, func() error { return authenticate(tx, o) }); err != nil { // 4
 		attempt.Denied(reason(err))
+		var refused *authenticationError
+		if errors.As(err, &refused) && refused.owes {
+			pamconv.Delay()
+		}
 		return nil, err
 	}
 	if !o.login || o.hasCommand {
@@ -235,7 +239,8 @@ func open(o *sessionOptions, user string, caller *account.User, s *start, m *lau
 }
 
 // authenticate is stage 4. Its errors before pam_authenticate has succeeded
-// tell nothing about the target; after it, the account phase speaks for itself.
+// tell nothing about the target; after it, the account phase speaks for itself,
+// unless nobody but the holder of an ssh key would hear it.
 func authenticate(tx *pamconv.Transaction, o *sessionOptions) error {
 	if err := tx.Authenticate(); err != nil {
 		return authentication(o, err)
@@ -244,7 +249,7 @@ func authenticate(tx *pamconv.Transaction, o *sessionOptions) error {
 	if errors.Is(err, pamconv.ErrExpiredPassword) {
 		err = tx.ChangePassword()
 	}
-	return err
+	return accounting(o, err)
 }
 
 // openSession is stage 7. The limits are read around it, before anything of
