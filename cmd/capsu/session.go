@@ -68,7 +68,8 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 
 	tx.OnFailure(func(err error) (delay bool) {
 		attempt.Denied(reason(authentication(o, err)))
-		return o.forced || !o.mute // else nobody could have guessed at anything
+		var prompt *pamconv.PromptError // by which nobody could have guessed at anything
+		return o.forced || !errors.As(err, &prompt)
 	})
 	if err := conf.asking(m, s, func() error { return authenticate(tx, o) }); err != nil { // 4
 		attempt.Denied(reason(err))
