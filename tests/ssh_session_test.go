@@ -151,6 +151,30 @@ func (s *sshd) started(command string) (cmd *exec.Cmd, in io.WriteCloser, out *b
 	return cmd, in, out
 }
 
+// The session has the pipes that sshd made: nothing of capsu's is in between.
+func sshDescriptors(t *testing.T, s *sshd) {
+	cmd, in, _ := s.started("echo started; exec cat")
+	var session string
+	eventually(t, "cat", func() bool {
+		out, _ := exec.Command("pgrep", "-u", "ghost", "-x", "cat").Output()
+		session = strings.TrimSpace(string(out))
+		return session != ""
+	})
+	for fd := range 3 {
+		want := must(t, "readlink", fmt.Sprintf("/proc/%s/fd/%d", session, fd))
+		if !strings.HasPrefix(want, "pipe:") {
+			t.Errorf("descriptor %d is %s", fd, want)
+		}
+		for _, pid := range processes() {
+			if got := must(t, "readlink", fmt.Sprintf("/proc/%s/fd/%d", pid, fd)); got != want {
+				t.Errorf("descriptor %d of the session is %s, of capsu %s", fd, want, got)
+			}
+		}
+	}
+	in.Close()
+	cmd.Wait()
+}
+
 func sshClientKilled(t *testing.T, s *sshd) {
 	for _, command := range []string{
 		"echo started; exec sleep 1000",

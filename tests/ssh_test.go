@@ -200,7 +200,7 @@ func TestSSHForcedCommand(t *testing.T) {
 	})
 	for name, f := range map[string]func(*testing.T, *sshd){
 		"statuses": sshStatuses, "streams": sshStreams, "hostile": sshHostile, "tuple": sshTuple, "environment": sshEnvironment,
-		"rsync": sshRsync, "git": sshGit, "sftp": sshSFTP, "terminal": sshTerminal, "many": sshMany,
+		"rsync": sshRsync, "git": sshGit, "sftp": sshSFTP, "terminal": sshTerminal, "many": sshMany, "descriptors": sshDescriptors,
 		"client killed": sshClientKilled, "end of input": sshEndOfInput, "no permission": sshNoPermission, "PAM speaks": sshPAMSpeaks,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, &sshd{t, s.dir, s.port}) })
