@@ -3,7 +3,8 @@
 # make check    all tests, as root: what CI runs
 # make fuzz     each fuzz target for FUZZTIME
 # make inject   as root: let each system call of a session fail, one by one (half an hour)
-# make bench    as root: look-ups beside pam_cap.so, throughput beside script(1), as ratios
+# make bench    as root: look-ups beside pam_cap.so, a pseudo-terminal beside script(1),
+#               streams by ssh beside su, as ratios
 # make lint     what must be clean
 # make format   gofmt
 # make install  ./install.sh

@@ -11,9 +11,11 @@ usage() {
 Usage: ./install.sh [options]
 
 Builds capsu and installs it: the program with its file capabilities, its PAM
-services, /etc/capsu.conf, the guard user, capsuctl, manual pages. Then it verifies what it did. It may be run
-again, and should be when the stack or the policy has changed: the file
-capabilities are those that 'capsuctl filecaps' names.
+services, /etc/capsu.conf, the guard user, capsuctl, manual pages, and a PAM
+service for ssh forced commands below PREFIX/share/capsu/examples. Then it
+verifies what it did. It may be run again, and should be when the stack or the
+policy has changed: the file capabilities are those that 'capsuctl filecaps'
+names.
 
   --prefix DIR    install below DIR (default /usr/local)
   --caps LIST     more file capabilities, e.g. for rules to come: cap_net_raw,cap_kill
@@ -166,6 +168,10 @@ install_manual() {
 	done
 }
 
+# Not in /etc/pam.d: it asks for no password, and is for the administrator to
+# read before it is used. With the record, it goes at --uninstall.
+install_example() { run install -D -m 644 pam.d/capsu-ssh "${record%/*}/examples/capsu-ssh"; }
+
 manual() { printf '%s\n' "$destdir$prefix/share/man/man${1##*.}/${1##*/}"; }
 
 verify() {
@@ -199,6 +205,7 @@ do_install() {
 	done
 	install_programs
 	install_manual
+	install_example
 	if [ -n "$destdir" ]; then
 		say "then, as root on the machine itself:"
 		say "  useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --user-group $guard"

@@ -34,6 +34,7 @@ type Child struct {
 	command  int      // with a leader: pidfd of its child
 
 	foreground bool // the command began in the foreground of terminal
+	remote     bool // Spec.Remote
 	reaped     bool // pid has been waited for
 
 	inheritable, ambient, bounding uint64 // as the child read them back before exec
@@ -63,7 +64,7 @@ func (c *Child) Tuple() (*cap.IAB, error) {
 // session. A child that failed has been waited for.
 func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error) {
 	c := &Child{pidfd: -1, group: s.NewSession, path: s.Path,
-		terminal: s.Terminal, foreground: s.Foreground, lead: -1, stops: -1, command: -1}
+		terminal: s.Terminal, foreground: s.Foreground, remote: s.Remote, lead: -1, stops: -1, command: -1}
 	pipe, lead := []int{-1, -1}, [2]int{-1, -1}
 	if err := unix.Pipe2(pipe, unix.O_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("pipe: %w", err)

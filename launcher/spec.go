@@ -39,6 +39,7 @@ type Spec struct {
 	NewSession bool     // no controlling terminal, process group of its own
 	Terminal   *tty.Pty // the session's own; nil: the caller's, as it is
 	Foreground bool     // with Terminal: the command begins in its foreground
+	Remote     bool     // the caller is at the other end of descriptors 0 to 2, as far as they tell
 	Home       string   // directory to enter; empty: stay
 	Limits     Limits
 	Ignored    uint64 // signals ignored, bit n-1

@@ -22,7 +22,7 @@ const (
 	onEnd    = iota // the child's pidfd
 	onChange        // what tells of stops
 	onFront
-	onRelay // three
+	onRelay // three, or remote's
 	polled  = onRelay + 3
 )
 
@@ -31,7 +31,8 @@ type waiting struct {
 	m          *Monitor
 	c          *Child
 	front      *Front
-	relay      *relay // nil: the session has the caller's terminal, or none
+	relay      *relay  // nil: the session has the caller's terminal, or none
+	remote     *remote // nil: the front tells of all
 	grace      time.Duration
 	deadline   time.Time // of the session, once it has to end
 	foreground bool      // of its pseudo-terminal: the command has it
@@ -53,6 +54,8 @@ func (m *Monitor) Wait(c *Child, front *Front, grace time.Duration) (*Result, er
 	if c.terminal != nil {
 		w.relay = newRelay(c.terminal)
 		defer w.relay.close()
+	} else if c.remote {
+		w.remote = newRemote()
 	}
 	err := w.continued()
 	for err == nil && !w.ended {
@@ -82,6 +85,8 @@ func (w *waiting) step() error {
 	}
 	if w.relay != nil {
 		w.relay.interests(w.fds[onRelay:])
+	} else if w.remote != nil {
+		w.remote.interests(w.fds[onRelay:])
 	}
 	n, err := unix.Poll(w.fds[:], timeout)
 	switch {
@@ -106,7 +111,7 @@ func (w *waiting) step() error {
 			return err
 		}
 	}
-	if w.relay != nil && w.relay.carry(w.fds[onRelay:]) {
+	if w.relay != nil && w.relay.carry(w.fds[onRelay:]) || w.remote != nil && w.remote.gone(w.fds[onRelay:]) {
 		return w.end(unix.SIGHUP)
 	}
 	return nil

@@ -25,6 +25,10 @@ type Conversation struct {
 	// Mute leaves out TEXT_INFO, as su does once a session is opened that is no
 	// login at a terminal.
 	Mute bool
+	// Refuse fails every prompt at once: nobody may be asked, and In is not read.
+	Refuse bool
+	// Tell gets TEXT_INFO and ERROR_MSG in place of Out and Err, if it is not nil.
+	Tell func(text string)
 
 	// Outside is what may happen while a prompt waits; nil: nothing.
 	Outside Outside
@@ -61,6 +65,11 @@ var (
 	ErrStyle       = errors.New("unknown message style")
 )
 
+// PromptError is a prompt that was refused (Conversation.Refuse).
+type PromptError struct{ Text string }
+
+func (e *PromptError) Error() string { return fmt.Sprintf("%q, and nobody may be asked", e.Text) }
+
 // RespondPAM answers one message. It is called back from C on the leader, so
 // nothing may leave it but by return: a panic becomes an error, PAM_CONV_ERR.
 func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, err error) {
@@ -81,14 +90,22 @@ func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, 
 		if c.Mute {
 			return "", nil
 		}
-		Show(c.Out, text+"\n")
+		c.show(c.Out, text)
 		return "", nil
 	case pam.ErrorMsg:
-		Show(c.Err, text+"\n")
+		c.show(c.Err, text)
 		return "", nil
 	default:
 		return "", ErrStyle
 	}
+}
+
+func (c *Conversation) show(fd int, text string) {
+	if c.Tell != nil {
+		c.Tell(text)
+		return
+	}
+	Show(fd, text+"\n")
 }
 
 // prompt reads one answer into c.reply. The string it returns is that buffer:
@@ -96,6 +113,9 @@ func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, 
 func (c *Conversation) prompt(text string, echo bool) (string, error) {
 	if c.fault != nil {
 		return "", c.fault // who has ended one prompt is not asked again by the next module
+	}
+	if c.Refuse {
+		return "", &PromptError{text}
 	}
 	c.wipe()
 	wait := func() error { return c.read(text, echo) }

@@ -11,8 +11,8 @@ static void delay(int status, unsigned usec, void *appdata)
 	(void)appdata;
 	if (status == PAM_SUCCESS)
 		return;
-	capsuFailed(status); /* in Go: nobody can dodge the record by what he does to the delay */
-	if (clock_gettime(CLOCK_MONOTONIC, &t) < 0)
+	/* in Go: nobody can dodge the record by what he does to the delay */
+	if (!capsuFailed(status) || clock_gettime(CLOCK_MONOTONIC, &t) < 0)
 		return;
 	t.tv_sec += usec / 1000000;
 	t.tv_nsec += usec % 1000000 * 1000L;

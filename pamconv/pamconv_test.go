@@ -108,6 +108,29 @@ func TestAllStylesInOneCall(t *testing.T) {
 	}
 }
 
+// Nobody may be asked: standard input stays as it is, and nothing is shown.
+func TestARefusedPromptReadsNothing(t *testing.T) {
+	dir := world(t, map[string]string{"s": "auth required ASK info error off\n", "ok": "auth required ASK info error ANSWER=yes\n"})
+	var told []string
+	for service, want := range map[string]bool{"s": false, "ok": true} {
+		c, out := talk(t, "yes\n")
+		c.Refuse, c.Tell = true, func(text string) { told = append(told, text) }
+		told = nil
+		err := begin(t, service, dir, c).Authenticate()
+		var refused *PromptError
+		if (err == nil) != want || err != nil && (!errors.As(err, &refused) || refused.Text != "secret? ") {
+			t.Errorf("%s: %v", service, err)
+		}
+		var rest [16]byte
+		if n, err := unix.Read(c.In, rest[:]); err != nil || string(rest[:n]) != "yes\n" {
+			t.Errorf("%s: of standard input is left %q, %v", service, rest[:max(n, 0)], err)
+		}
+		if stdout, stderr := out(); stdout != "" || stderr != "" || !slices.Equal(told, []string{"text", "text"}) {
+			t.Errorf("%s: stdout %q, stderr %q, told %q", service, stdout, stderr, told)
+		}
+	}
+}
+
 func TestConversationThatFailsHandsOutNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		args string

@@ -19,15 +19,24 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
+	"time"
 	"unsafe"
 
 	"github.com/msteinert/pam/v2"
 )
 
 // FailDelay is what a failed authentication costs at least, in microseconds
-// (pam_fail_delay(3); libpam spreads it by a quarter).
+// (pam_fail_delay(3); libpam spreads it by up to a half).
 const FailDelay = 2_000_000
+
+// Delay sleeps as long as libpam does after a failed authentication for which
+// FailDelay is asked for: by chance, and distributed as there.
+func Delay() {
+	spread := (rand.Float64()+rand.Float64()+rand.Float64())/3 - 0.5
+	time.Sleep(time.Duration(FailDelay*(1+spread)) * time.Microsecond)
+}
 
 // Transaction is one PAM transaction, from pam_start to pam_end.
 type Transaction struct {
@@ -61,23 +70,29 @@ func Start(service, user, confdir string, conv *Conversation) (*Transaction, err
 
 // failed is called when an authentication has failed, before its delay. libpam
 // tells the delay function nothing of the transaction, so there is one for all.
-var failed func(status error)
+var failed func(status error) (delay bool)
 
 // OnFailure has f called when an authentication fails, before the delay is
-// slept: on the leader, within Authenticate, with what is effective there.
-func (t *Transaction) OnFailure(f func(err error)) {
-	failed = func(status error) {
-		f(&Error{Call: "pam_authenticate", Status: status, Conversation: t.conv.fault})
+// slept: on the leader, within Authenticate, with what is effective there. f
+// tells whether there shall be a delay.
+func (t *Transaction) OnFailure(f func(err error) (delay bool)) {
+	failed = func(status error) bool {
+		return f(&Error{Call: "pam_authenticate", Status: status, Conversation: t.conv.fault})
 	}
 }
 
 //export capsuFailed
-func capsuFailed(status C.int) {
+func capsuFailed(status C.int) (delay C.int) {
 	// Nothing may leave it but by return: C calls it.
-	defer func() { _ = recover() }()
-	if failed != nil {
-		failed(pam.Error(status))
+	defer func() {
+		if recover() != nil {
+			delay = 1
+		}
+	}()
+	if failed != nil && !failed(pam.Error(status)) {
+		return 0
 	}
+	return 1
 }
 
 // Handle returns the pam_handle_t, for the calls that the library lacks and
@@ -171,7 +186,12 @@ type Error struct {
 	Conversation error // why a prompt was not answered, if one was not
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Call, e.Status) }
+func (e *Error) Error() string {
+	if e.Conversation != nil {
+		return fmt.Sprintf("%s: %v: %v", e.Call, e.Status, e.Conversation)
+	}
+	return fmt.Sprintf("%s: %v", e.Call, e.Status)
+}
 
 // Unwrap gives both causes to errors.Is and errors.As.
 func (e *Error) Unwrap() []error {

@@ -68,6 +68,14 @@ func (a *Attempt) Renamed(name string) {
 	a.Target, a.Known = name, true
 }
 
+// Note tells the system log, line by line, what is no record but has nobody
+// else to hear it.
+func (a *Attempt) Note(text string) {
+	for line := range strings.Lines(text) {
+		syslog(a.line("") + ": " + Escape(strings.TrimSuffix(line, "\n")))
+	}
+}
+
 // record writes the system log's line first, which needs nothing. What else
 // cannot be written is told there.
 func (a *Attempt) record(line string, privileged func() error) {

@@ -50,6 +50,12 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 				t.Errorf("the manual page: %q", text)
 			}
 		}
+		if text := must(t, "cat", prefix+"/share/capsu/examples/capsu-ssh"); text != must(t, "cat", "../pam.d/capsu-ssh") {
+			t.Errorf("the example is %q", text)
+		}
+		if _, err := os.Stat("/etc/pam.d/capsu-ssh"); !os.IsNotExist(err) {
+			t.Errorf("a service without a password was put where it works: %v", err)
+		}
 		if !strings.Contains(out, "verified: "+prefix+"/bin/capsu cap_") || !strings.Contains(out, "/etc/pam.d/capsu was changed since it was installed and stays") {
 			t.Errorf("output %q", out)
 		}

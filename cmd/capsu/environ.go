@@ -67,19 +67,22 @@ func environ(o *sessionOptions, caller, pam []string, u *account.User, shell str
 	}
 	var e environment
 	for _, entry := range caller {
-		if name, _, _ := strings.Cut(entry, "="); !o.login || kept[name] {
+		if name, _, _ := strings.Cut(entry, "="); !o.fresh() || kept[name] || o.forced && isOfSSH(name) {
 			e.add(entry)
 		}
 	}
 	e.remove(ofTheRuntime...)
+	if o.forced {
+		e.remove(originalCommand)
+	}
 	if !o.preserves() {
 		e.remove(notInherited...)
-		if o.login || defs.AlwaysSetPath() {
+		if o.fresh() || defs.AlwaysSetPath() {
 			e.set("PATH", defs.Path(u.UID))
 		}
 		e.set("HOME", u.Home)
 		e.set("SHELL", shell)
-		if o.login || u.UID != 0 {
+		if o.fresh() || u.UID != 0 {
 			e.set("USER", u.Name)
 			e.set("LOGNAME", u.Name)
 		}

@@ -43,11 +43,14 @@ func capsu() (status int) {
 		return exitOwn
 	}
 	ended, err := run(&o.session, s)
-	if err != nil {
-		report(err)
-	}
 	if ended == nil {
+		if err != nil {
+			report(err)
+		}
 		return statusOf(err)
+	}
+	if err != nil { // what closing said
+		aside(describe(err))
 	}
 	if ended.By != 0 {
 		dieBy(ended.By) // whoever waits for the front will tell

@@ -120,8 +120,9 @@ func TestOptionsOfCodeUsageAndManualAgree(t *testing.T) {
 		if _, err := parse(argv, false); err != nil {
 			t.Errorf("%q: %v", argv, err)
 		}
-		if _, err := parse(argv[:2], false); (err != nil) != takes {
-			t.Errorf("%q: %v", argv[:2], err)
+		argv = []string{"capsu", "ghost", name}
+		if _, err := parse(argv, false); (err != nil) != takes {
+			t.Errorf("%q: %v", argv, err)
 		}
 	}
 }
@@ -147,7 +148,7 @@ func TestExitStatusesOfCodeAndManualAgree(t *testing.T) {
 // Each variable whose name decides something is in the manual.
 func TestVariablesOfTheCodeAreInTheManual(t *testing.T) {
 	text := section(t, "ENVIRONMENT")
-	for _, name := range slices.Concat(notInherited, ofTheRuntime, alwaysSet, []string{"TERM", "POSIXLY_CORRECT"}) {
+	for _, name := range slices.Concat(notInherited, ofTheRuntime, alwaysSet, ofSSH, []string{"TERM", "POSIXLY_CORRECT", originalCommand}) {
 		if !regexp.MustCompile(`\.It Ev (.* , )?` + name + `( , |\n)`).MatchString(text) {
 			t.Errorf("%s: not in the manual", name)
 		}

@@ -5,21 +5,24 @@ package main
 #include <stdlib.h>
 
 enum { OPT_CAPABILITIES = 'C', OPT_COMMAND = 'c', OPT_FAST = 'f', OPT_GROUP = 'g', OPT_HELP = 'h', OPT_KEEP = 'w',
-       OPT_LOGIN = 'l', OPT_PRESERVE = 'm', OPT_PRESERVE_TOO = 'p', OPT_PTY = 'P', OPT_NO_PTY = 'T', OPT_SHELL = 's', OPT_SUPP_GROUP = 'G', OPT_VERSION = 'V',
-       OPT_DROP = 256, OPT_NO_NEW_PRIVS, OPT_SESSION_COMMAND };
+       OPT_LOGIN = 'l', OPT_NON_INTERACTIVE = 'n', OPT_PRESERVE = 'm', OPT_PRESERVE_TOO = 'p', OPT_PTY = 'P', OPT_NO_PTY = 'T', OPT_SHELL = 's', OPT_SUPP_GROUP = 'G', OPT_VERSION = 'V',
+       OPT_DROP = 256, OPT_FORCED_COMMAND, OPT_NO_NEW_PRIVS, OPT_SERVICE, OPT_SESSION_COMMAND };
 
 static const struct option long_options[] = {
 	{"capabilities", required_argument, NULL, OPT_CAPABILITIES},
 	{"command", required_argument, NULL, OPT_COMMAND},
 	{"drop", required_argument, NULL, OPT_DROP},
 	{"fast", no_argument, NULL, OPT_FAST},
+	{"forced-command", no_argument, NULL, OPT_FORCED_COMMAND},
 	{"group", required_argument, NULL, OPT_GROUP},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"login", no_argument, NULL, OPT_LOGIN},
 	{"no-new-privs", no_argument, NULL, OPT_NO_NEW_PRIVS},
 	{"no-pty", no_argument, NULL, OPT_NO_PTY},
+	{"non-interactive", no_argument, NULL, OPT_NON_INTERACTIVE},
 	{"preserve-environment", no_argument, NULL, OPT_PRESERVE},
 	{"pty", no_argument, NULL, OPT_PTY},
+	{"service", required_argument, NULL, OPT_SERVICE},
 	{"session-command", required_argument, NULL, OPT_SESSION_COMMAND},
 	{"shell", required_argument, NULL, OPT_SHELL},
 	{"supp-group", required_argument, NULL, OPT_SUPP_GROUP},
@@ -32,7 +35,7 @@ static const struct option long_options[] = {
 // strict, the first word that is no option ends them.
 static int next_option(int argc, char **argv, int strict)
 {
-	static const char letters[] = "+:C:c:fg:G:hlmpPs:TVw:";
+	static const char letters[] = "+:C:c:fg:G:hlmnpPs:TVw:";
 
 	opterr = 0;
 	return getopt_long(argc, argv, strict ? letters : letters + 1, long_options, NULL);
@@ -74,6 +77,12 @@ Arguments after the user go to the shell.
   -P, --pty            a pseudo-terminal between caller and session (the
                        default, if standard input and output are terminals)
   -T, --no-pty         no pseudo-terminal: the session has the caller's terminal
+  -n, --non-interactive
+                       never ask: a prompt fails, standard input is not read
+      --forced-command
+                       for command= in authorized_keys: run what the ssh client
+                       asks for (SSH_ORIGINAL_COMMAND); implies -n
+      --service NAME   this PAM service, one of Services in capsu.conf
   -C, --capabilities IAB  take this tuple instead of the grant; never more
       --drop LIST         take these off the Inheritable and Ambient set
       --no-new-privs      nothing the session runs can gain privilege
@@ -103,9 +112,15 @@ type sessionOptions struct {
 	narrow     *cap.IAB // -C; nil: the grant
 	drop       *cap.IAB // --drop
 	noNewPrivs bool
+	mute       bool   // -n: nobody is asked
+	forced     bool   // --forced-command, which implies mute
+	service    string // --service; from chooseService on the one in use
 	user       string
 	arguments  []string // for the shell
 }
+
+// fresh tells whether the environment is made anew, and the session starts at home.
+func (o *sessionOptions) fresh() bool { return o.login || o.forced }
 
 // preserves tells whether the caller's environment stays as it is.
 func (o *sessionOptions) preserves() bool { return o.preserve && !o.login }
@@ -133,7 +148,10 @@ func parse(argv []string, posix bool) (options, error) {
 	if len(argv) > 0 {
 		s.user, s.arguments = argv[0], argv[1:]
 	}
-	return o, s.check()
+	if err := s.check(); err != nil || !s.forced {
+		return o, err
+	}
+	return o, s.checkForced(len(argv) > 0)
 }
 
 // check refuses what cannot be meant, each in its own sentence.
@@ -145,6 +163,22 @@ func (o *sessionOptions) check() error {
 		return &usageError{"-m and -w: exclude each other, for -w names what --login keeps"}
 	case o.pty && o.noPty:
 		return &usageError{"-P and -T: exclude each other"}
+	}
+	return nil
+}
+
+// checkForced refuses what would look as if it decided what the key's holder
+// may run, and does not.
+func (o *sessionOptions) checkForced(named bool) error {
+	switch {
+	case !named:
+		return &usageError{"--forced-command: the user is missing"}
+	case o.hasCommand:
+		return &usageError{"--forced-command and -c: exclude each other, the command is the ssh client's"}
+	case len(o.arguments) > 0:
+		return &usageError{"--forced-command: takes no arguments after the user, the command is the ssh client's"}
+	case o.preserve:
+		return &usageError{"--forced-command and -m: exclude each other, the environment is made afresh"}
 	}
 	return nil
 }
@@ -185,6 +219,14 @@ func (o *options) read(argv []string, posix bool) (rest []string, err error) {
 			}
 		case C.OPT_DROP:
 			if o.session.drop, err = tuple("--drop", C.GoString(C.optarg), policy.ParseList); err != nil {
+				return nil, err
+			}
+		case C.OPT_NON_INTERACTIVE:
+			o.session.mute = true
+		case C.OPT_FORCED_COMMAND:
+			o.session.forced, o.session.mute = true, true
+		case C.OPT_SERVICE:
+			if o.session.service, err = named("--service", C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}
 		case C.OPT_NO_NEW_PRIVS:

@@ -33,6 +33,8 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu -w A,B --white C - ghost", sessionOptions{user: "ghost", login: true, keep: []string{"A", "B", "C"}}},
 		{"capsu --session-command x ghost", sessionOptions{user: "ghost", hasCommand: true, command: "x", sameLeader: true}},
 		{"capsu --session-command x -c y ghost", sessionOptions{user: "ghost", hasCommand: true, command: "y"}},
+		{"capsu -n ghost", sessionOptions{user: "ghost", mute: true}},
+		{"capsu --forced --service=capsu-ssh ghost", sessionOptions{user: "ghost", forced: true, mute: true, service: "capsu-ssh"}},
 		{"capsu --command= ghost", sessionOptions{user: "ghost", hasCommand: true}},
 	} {
 		o, err := parse(strings.Fields(c.argv), false)
@@ -81,6 +83,12 @@ func TestBadCommandLineNamesItsFault(t *testing.T) {
 		"capsu --group= ghost":         "option -g: empty argument",
 		"capsu --shell= ghost":         "option -s: empty argument",
 		"capsu -C cap_no ghost":        `-C cap_no: unknown capability "cap_no"`,
+		"capsu --service= ghost":       "option --service: empty argument",
+		"capsu --forced-command":       "--forced-command: the user is missing",
+		"capsu --forced-command -":     "--forced-command: the user is missing",
+		"capsu --forced-command a b":   "--forced-command: takes no arguments",
+		"capsu --forced-command -cx a": "--forced-command and -c: exclude each other",
+		"capsu --forced-command -m a":  "--forced-command and -m: exclude each other",
 		"capsu --drop ^cap_kill ghost": `--drop ^cap_kill: prefix '^' in a list of capabilities`,
 	} {
 		_, err := parse(strings.Fields(argv), false)

@@ -54,12 +54,15 @@ func tellSignal(w unix.WaitStatus) {
 	if w.CoreDump() {
 		text += " (core dumped)"
 	}
-	say(text + "\n")
+	aside(text + "\n")
 }
 
 // authenticationError says the same whatever its cause, which is for the
 // system log alone.
-type authenticationError struct{ cause error }
+type authenticationError struct {
+	cause error
+	owes  bool // the delay, which libpam has only for its authentication phase
+}
 
 func (e *authenticationError) Error() string { return "authentication failure" }
 
@@ -74,18 +77,30 @@ func reason(err error) string {
 
 // authentication turns what the stack said into what may be told: nothing
 // that depends on the target. What the person did himself, and a stack that
-// cannot be loaded for anybody, is told.
-func authentication(service string, err error) error {
+// cannot be loaded for anybody, is told; so is what would have been asked, but
+// not to the holder of an ssh key, who need not know what his key lacks.
+func authentication(o *sessionOptions, err error) error {
 	var e *pamconv.Error
 	switch {
 	case err == nil, !errors.As(err, &e):
 		return err
+	case e.Conversation != nil && o.forced:
+		return &authenticationError{cause: fmt.Errorf("prompt: %w", e.Conversation)}
 	case e.Conversation != nil:
 		return fmt.Errorf("prompt: %w", e.Conversation)
 	case e.Misconfigured():
-		return &serviceError{service, e.Status}
+		return &serviceError{o.service, e.Status}
 	}
-	return &authenticationError{e}
+	return &authenticationError{cause: e}
+}
+
+// accounting is authentication of the account phase. That may speak for itself,
+// but to the holder of an ssh key a refusal is a refusal, and takes as long.
+func accounting(o *sessionOptions, err error) error {
+	if err == nil || !o.forced {
+		return err
+	}
+	return &authenticationError{cause: err, owes: true}
 }
 
 // serviceError is a PAM service that cannot work for anybody.
@@ -120,6 +135,7 @@ func hintOf(err error) string {
 	var service *serviceError
 	var limit *launcher.LimitError
 	var call *pamconv.Error
+	var prompt *pamconv.PromptError
 	switch {
 	case errors.As(err, &h):
 		return h.hint
@@ -135,6 +151,8 @@ func hintOf(err error) string {
 		return "no session is opened with a file that cannot be relied on; root can mend it"
 	case errors.As(err, &service):
 		return "see syslog (authpriv) for what libpam could not load"
+	case errors.As(err, &prompt):
+		return "-n needs a PAM service that asks nothing; --service names another one"
 	case errors.Is(err, pamconv.ErrEndOfInput):
 		return "the stack asks for a password; give it on a terminal, or as the first line of standard input"
 	case errors.Is(err, pamconv.ErrBackground):
@@ -157,22 +175,31 @@ func hintOf(err error) string {
 	return ""
 }
 
-// report prints an error and what to do about it. Joined errors have a line each.
-func report(err error) {
+// report prints an error and what to do about it.
+func report(err error) { say(describe(err)) }
+
+// describe is an error in lines; joined errors have a line each.
+func describe(err error) string {
 	var u *usageError
 	if errors.As(err, &u) {
-		say(fmt.Sprintf("capsu: %s\n%s\n", records.Escape(u.Error()), hintOf(err)))
-		return
+		return fmt.Sprintf("capsu: %s\n%s\n", records.Escape(u.Error()), hintOf(err))
 	}
-	for _, line := range strings.Split(err.Error(), "\n") {
-		say("capsu: " + records.Escape(line) + "\n")
+	var text strings.Builder
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(&text, "capsu: %s\n", records.Escape(line))
 	}
 	if hint := hintOf(err); hint != "" {
-		say("capsu: hint: " + records.Escape(hint) + "\n")
+		fmt.Fprintf(&text, "capsu: hint: %s\n", records.Escape(hint))
 	}
+	return text.String()
 }
 
-func warn(err error) { say("capsu: warning: " + records.Escape(err.Error()) + "\n") }
+// aside says what does not decide whether there is a session. Under
+// --forced-command, where all that can be seen is the session's, run has it go
+// to the system log.
+var aside = say
+
+func warn(err error) { aside("capsu: warning: " + records.Escape(err.Error()) + "\n") }
 
 // say and tell write to standard error and output.
 func say(text string)  { pamconv.Show(2, text) }

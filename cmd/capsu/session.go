@@ -38,6 +38,12 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 		return nil, fmt.Errorf("caller: %w", err)
 	}
 	attempt.Caller = caller.Name
+	if o.forced {
+		aside = attempt.Note
+		if err := o.force(s.environ, onTerminal()); err != nil {
+			return nil, err
+		}
+	}
 	conf, err := configure(o, caller)
 	if err != nil {
 		return nil, err
@@ -51,16 +57,26 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	service := serviceFor(o)
-	tx, err := open(service, name, caller, s, m) // 3
+	if err := o.chooseService(conf.Services); err != nil {
+		return nil, err
+	}
+	tx, err := open(o, name, caller, s, m) // 3
 	if err != nil {
 		return nil, err
 	}
 	defer closing(&err, m, tx.End)
 
-	tx.OnFailure(func(err error) { attempt.Denied(reason(authentication(service, err))) })
-	if err := conf.asking(m, s, func() error { return authenticate(tx, service) }); err != nil { // 4
+	tx.OnFailure(func(err error) (delay bool) {
+		attempt.Denied(reason(authentication(o, err)))
+		var prompt *pamconv.PromptError // by which nobody could have guessed at anything
+		return o.forced || !errors.As(err, &prompt)
+	})
+	if err := conf.asking(m, s, func() error { return authenticate(tx, o) }); err != nil { // 4
 		attempt.Denied(reason(err))
+		var refused *authenticationError
+		if errors.As(err, &refused) && refused.owes {
+			pamconv.Delay()
+		}
 		return nil, err
 	}
 	if !o.login || o.hasCommand {
@@ -194,26 +210,23 @@ func refuseRoot(u, caller *account.User, allowed bool) error {
 	return nil
 }
 
-func serviceFor(o *sessionOptions) string {
-	if o.login {
-		return "capsu-l"
-	}
-	return "capsu"
-}
-
 // open starts the PAM transaction and tells the modules who asks, and where.
-func open(service, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
-	if err := pamconv.CheckService(service); err != nil {
-		return nil, hinted("as root: ./install.sh installs it", "PAM service %s: %w", service, err)
+func open(o *sessionOptions, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
+	if err := pamconv.CheckService(o.service); err != nil {
+		return nil, hinted("as root: ./install.sh installs capsu and capsu-l; others are yours to write", "PAM service %s: %w", o.service, err)
 	}
 	conv := &pamconv.Conversation{
 		In: 0, Out: 1, Err: 2,
 		Outside: outside{s.front}, Waiting: m.Without,
+		Refuse: o.mute,
+	}
+	if o.forced {
+		conv.Tell = func(text string) { aside("PAM: " + text) }
 	}
 	var tx *pamconv.Transaction
 	err := m.With(func() (err error) {
-		if tx, err = pamconv.Start(service, user, "", conv); err != nil {
-			return authentication(service, err)
+		if tx, err = pamconv.Start(o.service, user, "", conv); err != nil {
+			return authentication(o, err)
 		}
 		if tty := terminal(); tty != "" {
 			err = tx.SetTerminal(tty)
@@ -227,16 +240,17 @@ func open(service, user string, caller *account.User, s *start, m *launcher.Moni
 }
 
 // authenticate is stage 4. Its errors before pam_authenticate has succeeded
-// tell nothing about the target; after it, the account phase speaks for itself.
-func authenticate(tx *pamconv.Transaction, service string) error {
+// tell nothing about the target; after it, the account phase speaks for itself,
+// unless nobody but the holder of an ssh key would hear it.
+func authenticate(tx *pamconv.Transaction, o *sessionOptions) error {
 	if err := tx.Authenticate(); err != nil {
-		return authentication(service, err)
+		return authentication(o, err)
 	}
 	err := tx.Account()
 	if errors.Is(err, pamconv.ErrExpiredPassword) {
 		err = tx.ChangePassword()
 	}
-	return err
+	return accounting(o, err)
 }
 
 // openSession is stage 7. The limits are read around it, before anything of

@@ -149,13 +149,13 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: old,
 		Securebits: t.securebits,
 		NewSession: o.hasCommand && !o.sameLeader && t.terminal == nil,
-		Terminal:   t.terminal, Foreground: tty.Foreground(0),
+		Terminal:   t.terminal, Foreground: tty.Foreground(0), Remote: o.forced,
 		Limits: limits, Ignored: s.ignored &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
 		Path: shell, Args: arguments(shell, o),
 		Env: environ(o, s.environ, pamEnv, t.user, shell, defs),
 	}
 	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.narrow, o.drop, o.noNewPrivs || t.blocksMore(o.narrow)
-	if o.login {
+	if o.fresh() {
 		spec.Home = t.user.Home
 	}
 	switch t.decision.Action {

@@ -33,6 +33,8 @@ func terminal() string {
 // --session-command asks for the caller's session, and so for his terminal.
 func wantsPty(o *sessionOptions, conf site.Pty) bool {
 	switch {
+	case o.forced && !onTerminal():
+		return false // the descriptors carry data
 	case o.pty || o.noPty:
 		return o.pty
 	case o.hasCommand && o.sameLeader:
@@ -40,7 +42,7 @@ func wantsPty(o *sessionOptions, conf site.Pty) bool {
 	case conf != site.PtyAuto:
 		return conf == site.PtyOn
 	}
-	return term.IsTerminal(0) && term.IsTerminal(1)
+	return onTerminal()
 }
 
 // openTerminal makes the session's pseudo-terminal, if it shall have one, and

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"capsu/site"
+
+	"golang.org/x/term"
+)
+
+// The ssh forced command: a session for a line of authorized_keys. Nobody can
+// be asked, standard output and error are somebody's data, and what the key's
+// holder says is the command and nothing else: it never reaches capsu's options.
+
+// originalCommand is the variable in which sshd(8) says what its client asked
+// for. The session does not have it.
+const originalCommand = "SSH_ORIGINAL_COMMAND"
+
+// sftpServer is what the distribution has in place of sshd's internal-sftp.
+const sftpServer = "/usr/lib/openssh/sftp-server"
+
+// ofSSH are the variables of the ssh side that the session has, with LC_*.
+var ofSSH = []string{"LANG", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY"}
+
+// isOfSSH tells whether a variable tells of the connection, or of what the
+// person at its other end can read.
+func isOfSSH(name string) bool {
+	return strings.HasPrefix(name, "LC_") || slices.Contains(ofSSH, name)
+}
+
+// force makes of o what the ssh client asks for: a command, also an empty one,
+// or a login, which is for a person at a terminal.
+func (o *sessionOptions) force(environ []string, onTerminal bool) error {
+	command, asked := valueOf(environ, originalCommand)
+	switch {
+	case asked:
+		o.command, o.hasCommand = withSFTP(command), true
+	case onTerminal:
+		o.login = true
+	default:
+		return errors.New("--forced-command: no command of the ssh client's, and no terminal for a login")
+	}
+	return nil
+}
+
+// withSFTP names the server where the command is sshd's own word for it. It
+// goes through the target's shell as all else does: who has none has no files.
+func withSFTP(command string) string {
+	const internal = "internal-sftp"
+	args, is := strings.CutPrefix(command, internal)
+	if is && (args == "" || args[0] == ' ' || args[0] == '\t') {
+		return sftpServer + args
+	}
+	return command
+}
+
+// onTerminal tells whether the caller has a terminal to see and to type on.
+func onTerminal() bool { return term.IsTerminal(0) && term.IsTerminal(1) }
+
+// chooseService settles which PAM service asks: by the kind of session, or the
+// one of --service, if the site lets the caller name it.
+func (o *sessionOptions) chooseService(allowed []string) error {
+	switch {
+	case o.service != "" && !slices.Contains(allowed, o.service):
+		return hinted("Services in "+site.DefaultFile+" says which may be named", "--service %s: may not be named", o.service)
+	case o.service == "" && o.login:
+		o.service = "capsu-l"
+	case o.service == "":
+		o.service = "capsu"
+	}
+	return nil
+}
