@@ -32,7 +32,6 @@ type terminal struct {
 func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
 	cmd := call{caller: caller, wrapper: []string{"bash", "-c", "trap : INT QUIT; " + script}, program: "-"}.command(ctx)
 	cmd.Env = append(cmd.Env, env...)
 	master, err := pty.Start(cmd)
@@ -51,7 +50,11 @@ func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	master.Close()
 	master = os.NewFile(uintptr(fd), "terminal")
 	term := &terminal{t: t, cmd: cmd, master: master, done: make(chan struct{})}
-	t.Cleanup(func() { master.Close() })
+	t.Cleanup(func() {
+		master.Close()
+		cancel()
+		cmd.Wait() // else a zombie with its name stays for other tests to find
+	})
 	go func() {
 		defer close(term.done)
 		for buf := make([]byte, 4096); ; {
@@ -204,7 +207,7 @@ func TestTermAtThePromptLeavesTheTerminalWhole(t *testing.T) {
 }
 
 func TestKillOfTheFrontAtThePromptLeavesTheTerminalWhole(t *testing.T) {
-	x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; while [ $(pgrep -c -x capsu) != 0 ]; do sleep 0.1; done; stty -g`)
+	x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; while [ $(pgrep -r D,R,S,T -c -x capsu) != 0 ]; do sleep 0.1; done; stty -g`)
 	x.expect("Password: ")
 	must(t, "pkill", "-KILL", "-x", "-o", "capsu")
 	x.end()
