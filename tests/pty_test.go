@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -239,7 +238,8 @@ func TestDescendantsHoldNothing(t *testing.T) {
 	sessions := recorded(t)
 	x := jobs(t)
 	x.await("now> ")
-	x.typed(program + ` ghost -c '(trap "" HUP; echo $BASHPID $$ >/dev/null; while [ ! -e /opt/late ]; do sleep 0.05; done; echo late; echo over >/opt/late) & nohup sleep 600 >/dev/null & echo here'` + "\n")
+	file(t, "/opt/armed", "", 0o666)
+	x.typed(program + ` ghost -c '(trap "" HUP; sleep 600 & echo yes >/opt/armed; while [ ! -e /opt/late ]; do sleep 0.05; done; echo late; echo over >/opt/late) & until [ -s /opt/armed ]; do sleep 0.05; done; echo here'` + "\n")
 	x.await("Password: ")
 	x.typed(password + "\n")
 	x.await("here\n")
@@ -252,7 +252,7 @@ func TestDescendantsHoldNothing(t *testing.T) {
 	if strings.Contains(x.screen(), "late\n") {
 		t.Errorf("the screen: %q", x.screen())
 	}
-	exec.Command("pkill", "-KILL", "-u", "ghost").Run() // nohup may have come too late
+	must(t, "pkill", "-KILL", "-u", "ghost")
 	x.typed("exit\n")
 	x.end()
 }
