@@ -259,7 +259,11 @@ func beginWith(t *testing.T, c call, script string) started {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	c.args = append(c.args, "-c", "echo $$; "+script)
+	trap := "" // is set before anybody knows the pid
+	if at := strings.Index(script, "while "); at > 0 && strings.HasPrefix(script, "trap ") {
+		trap, script = script[:at], script[at:]
+	}
+	c.args = append(c.args, "-c", trap+"echo $$; "+script)
 	cmd := c.command(ctx)
 	s := started{cmd: cmd, errs: &bytes.Buffer{}}
 	cmd.Stdin, cmd.Stderr = strings.NewReader(c.stdin), s.errs
