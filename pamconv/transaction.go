@@ -132,9 +132,9 @@ func (t *Transaction) EstablishCredentials() error {
 	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.EstablishCred) })
 }
 
-// DeleteCredentials undoes EstablishCredentials.
+// DeleteCredentials undoes EstablishCredentials; silently, as su does.
 func (t *Transaction) DeleteCredentials() error {
-	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.DeleteCred) })
+	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.DeleteCred | pam.Silent) })
 }
 
 // OpenSession runs pam_open_session.
