@@ -40,6 +40,9 @@ type Transaction struct {
 // pam_wheel then looks at PAM_RUSER.
 func Start(service, user, confdir string, conv *Conversation) (*Transaction, error) {
 	t := &Transaction{conv: conv}
+	if status, err := C.capsu_guard_exit(); status != 0 {
+		return nil, fmt.Errorf("atexit: %w", err)
+	}
 	var err error
 	if confdir == "" {
 		t.tx, err = pam.Start(service, user, conv)
@@ -157,6 +160,8 @@ func (t *Transaction) End() error {
 func (t *Transaction) call(name string, f func() error) error {
 	t.conv.fault = nil
 	defer t.conv.wipe()
+	C.capsu_faults(1)
+	defer C.capsu_faults(0)
 	err := f()
 	if err == nil {
 		return nil

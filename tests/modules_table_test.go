@@ -115,9 +115,11 @@ var trials = map[string]trial{
 	"usertype":                    {args: "issystem"},
 	"warn":                        {log: true},
 	"wheel":                       {args: "group=team"},
-	"wheel/auth: a member":        {differs: seesGuard + "; AuthIdentity caller", broken: true, args: "group=many1", answer: true},
-	"wheel/auth: use_uid":         {differs: seesGuard + "; AuthIdentity caller", broken: true, answer: true, args: "use_uid group=many1"},
-	"xauth/session":               {differs: "it looks for the cookie in the guard's home; leave it out, and hand the cookie on by xauth(1)", broken: true, env: []string{"DISPLAY=:7", "XAUTHORITY=/home/alpha/.Xauthority"}, reset: xauthority, left: "ls -A /home/ghost | grep xauth"},
+	"wheel/auth: deny a member": {args: "deny group=many1", answer: true, broken: true,
+		differs: seesGuard + ", so that nobody is denied; AuthIdentity caller"},
+	"wheel/auth: a member": {differs: seesGuard + "; AuthIdentity caller", broken: true, args: "group=many1", answer: true},
+	"wheel/auth: use_uid":  {differs: seesGuard + "; AuthIdentity caller", broken: true, answer: true, args: "use_uid group=many1"},
+	"xauth/session":        {differs: "it looks for the cookie in the guard's home; leave it out, and hand the cookie on by xauth(1)", broken: true, env: []string{"DISPLAY=:7", "XAUTHORITY=/home/alpha/.Xauthority"}, reset: xauthority, left: "ls -A /home/ghost | grep xauth"},
 }
 
 // Reasons that several have.
