@@ -1,6 +1,8 @@
 # make          build capsu (a program without its file capabilities; install.sh gives them)
 # make test     unit tests: no root, no network
 # make check    all tests, as root: what CI runs
+# make trixie   all tests, as root, in a root of Debian 13 made by debootstrap
+# make modules  as root: measure every PAM module, here and on Debian 13, into doc/modules.md
 # make fuzz     each fuzz target for FUZZTIME
 # make inject   as root: let each system call of a session fail, one by one (half an hour)
 # make bench    as root: look-ups beside pam_cap.so, a pseudo-terminal beside script(1),
@@ -11,7 +13,7 @@
 
 GO ?= go
 FUZZTIME ?= 30s
-SCRIPTS = install.sh packaging/*.sh tests/run tests/world tests/demo .ci/run
+SCRIPTS = install.sh packaging/*.sh tests/run tests/trixie tests/world tests/demo .ci/run
 
 build:
 	$(GO) build -trimpath -buildmode=pie -o build/ ./cmd/...
@@ -21,6 +23,16 @@ test:
 
 check:
 	./tests/run
+
+trixie:
+	tests/trixie
+
+MEASURE = -test.run TestEveryModuleIs -modules.record -modules.sample 1 -test.timeout 1h
+
+modules:
+	./tests/run $(MEASURE)
+	mkdir -p build && TRIXIE=$(CURDIR)/build/trixie tests/trixie $(MEASURE)
+	cp build/trixie/src/doc/modules.md doc/modules.md
 
 inject:
 	./tests/run -test.run TestEachCall -test.timeout 3h -inject.sample 0
@@ -47,4 +59,4 @@ format:
 install:
 	./install.sh
 
-.PHONY: build test check inject bench fuzz lint format install
+.PHONY: build test check trixie modules inject bench fuzz lint format install

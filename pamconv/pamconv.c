@@ -2,7 +2,10 @@
 #include "_cgo_export.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static void delay(int status, unsigned usec, void *appdata)
 {
@@ -38,4 +41,33 @@ size_t capsu_count(char **list)
 	while (list[n])
 		n++;
 	return n;
+}
+
+static pid_t guarded;
+
+static void exited(void)
+{
+	if (getpid() == guarded) /* a child of a module's may exit as it likes */
+		_exit(1);
+}
+
+int capsu_guard_exit(void)
+{
+	if (guarded != 0)
+		return 0;
+	guarded = getpid();
+	return atexit(exited); /* the Go runtime ends without exit(3) */
+}
+
+void capsu_faults(int on)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+	static struct sigaction runtimes[sizeof faults / sizeof *faults];
+	const struct sigaction defaults = {.sa_handler = SIG_DFL};
+
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		if (on)
+			sigaction(faults[i], &defaults, &runtimes[i]);
+		else
+			sigaction(faults[i], &runtimes[i], NULL);
 }

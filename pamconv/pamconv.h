@@ -9,6 +9,15 @@
  * in full: libpam's own way returns at the first signal. */
 int capsu_fail_delay(pam_handle_t *pamh, unsigned usec);
 
+/* capsu_guard_exit makes a failure of a module's exit(3), whatever its status:
+ * nobody shall take it for a session that went well. Once a process. */
+int capsu_guard_exit(void);
+
+/* capsu_faults gives the signals of a module's own faults their defaults, so
+ * that it ends the process without the Go runtime's words (on), or gives them
+ * back to the runtime (off). */
+void capsu_faults(int on);
+
 /* capsu_count counts the entries of a NULL-terminated list. */
 size_t capsu_count(char **list);
 

@@ -49,6 +49,9 @@ type Transaction struct {
 // pam_wheel then looks at PAM_RUSER.
 func Start(service, user, confdir string, conv *Conversation) (*Transaction, error) {
 	t := &Transaction{conv: conv}
+	if status, err := C.capsu_guard_exit(); status != 0 {
+		return nil, fmt.Errorf("atexit: %w", err)
+	}
 	var err error
 	if confdir == "" {
 		t.tx, err = pam.Start(service, user, conv)
@@ -147,9 +150,9 @@ func (t *Transaction) EstablishCredentials() error {
 	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.EstablishCred) })
 }
 
-// DeleteCredentials undoes EstablishCredentials.
+// DeleteCredentials undoes EstablishCredentials; silently, as su does.
 func (t *Transaction) DeleteCredentials() error {
-	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.DeleteCred) })
+	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.DeleteCred | pam.Silent) })
 }
 
 // OpenSession runs pam_open_session.
@@ -172,6 +175,8 @@ func (t *Transaction) End() error {
 func (t *Transaction) call(name string, f func() error) error {
 	t.conv.fault = nil
 	defer t.conv.wipe()
+	C.capsu_faults(1)
+	defer C.capsu_faults(0)
 	err := f()
 	if err == nil {
 		return nil

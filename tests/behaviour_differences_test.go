@@ -2,6 +2,12 @@
 
 package tests
 
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+)
+
 // Reasons that stand for several cases.
 const (
 	rootTarget  = "root is no target for callers other than root unless RootTarget is on"
@@ -61,4 +67,23 @@ var differences = map[string]struct {
 	"a session that ignores TERM is killed":               {outcome{"", 143, "session terminated.*killed"}, outcome{"", 143, "^$"}, callerEnds},
 	"a session ends by its own interrupt":                 {outcome{"", 130, "session terminated"}, outcome{"", 130, "^interrupt\n$"}, signalEnds},
 	"a session ends by its own quit":                      {outcome{"", 131, "session terminated"}, outcome{"", 131, "^quit\n$"}, signalEnds},
+}
+
+// sinceSu241 is what su does since util-linux 2.41, Debian 13's, where it was
+// otherwise before. capsu does as before.
+var sinceSu241 = map[string]outcome{
+	"without ENV_PATH there is a built-in path":              ran("/usr/local/bin:/usr/bin\n"),
+	"without ENV_SUPATH there is a built-in path for root":   ran("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin\n"),
+	"missing settings are no error":                          ran("/usr/local/bin:/usr/bin\n"),
+	"another user of a module's is followed":                 refused("user not known"),
+	"another user of a module's is followed when root calls": refused("user not known"),
+}
+
+// suIs241 tells whether the machine's su is of util-linux 2.41 or later.
+func suIs241() bool {
+	out, _ := exec.Command("su", "--version").Output()
+	var major, minor int
+	_, at, _ := strings.Cut(string(out), "util-linux ")
+	_, err := fmt.Sscanf(at, "%d.%d", &major, &minor)
+	return err == nil && (major > 2 || minor >= 41)
 }

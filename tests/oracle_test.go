@@ -287,7 +287,7 @@ func randomFile(r *rand.Rand) string {
 		case 3:
 			return fmt.Sprintf("%#x", v)
 		case 4:
-			return pick("cap_nonsense", "chown", "cap_", "08", "1x", "0b1", "-1", "", "cap_chown=p", "CAP_MAC_OVERRIDE")
+			return pick("cap_nonsense", "chown", "cap_", "08", "1x", "-1", "", "cap_chown=p", "CAP_MAC_OVERRIDE")
 		}
 		return name
 	}

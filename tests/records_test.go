@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// logged stands in for the log daemon for the time of a test. What it returns
-// gives capsu's own lines, without time and pid, once one has come.
-func logged(t *testing.T) func() string {
+// listen stands in for the log daemon until it is stopped: it gives each
+// message to heard.
+func listen(t *testing.T, heard func(line string)) (stop func()) {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "/dev/log", Net: "unixgram"})
 	if err != nil {
@@ -25,26 +25,34 @@ func logged(t *testing.T) func() string {
 	if err := os.Chmod("/dev/log", 0o666); err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
-	var text strings.Builder
 	go func() {
 		for buf := make([]byte, 64<<10); ; {
 			n, err := conn.Read(buf)
 			if err != nil {
 				return
 			}
-			// <85>Nov 24 16:34:16 capsu[123]: text
-			line := string(buf[:n])
-			if at := strings.Index(line, " "+underTest.name+"["); at >= 0 && strings.HasPrefix(line, underTest.priority) {
-				if _, own, found := strings.Cut(line[at:], "]: "); found {
-					mu.Lock()
-					text.WriteString(own + "\n")
-					mu.Unlock()
-				}
-			}
+			heard(string(buf[:n]))
 		}
 	}()
-	t.Cleanup(func() { conn.Close(); os.Remove("/dev/log") })
+	return func() { conn.Close(); os.Remove("/dev/log") }
+}
+
+// logged stands in for the log daemon for the time of a test. What it returns
+// gives capsu's own lines, without time and pid, once one has come.
+func logged(t *testing.T) func() string {
+	t.Helper()
+	var mu sync.Mutex
+	var text strings.Builder
+	t.Cleanup(listen(t, func(line string) {
+		// <85>Nov 24 16:34:16 capsu[123]: text
+		if at := strings.Index(line, " "+underTest.name+"["); at >= 0 && strings.HasPrefix(line, underTest.priority) {
+			if _, own, found := strings.Cut(line[at:], "]: "); found {
+				mu.Lock()
+				text.WriteString(own + "\n")
+				mu.Unlock()
+			}
+		}
+	}))
 	return func() string {
 		t.Helper()
 		var got string

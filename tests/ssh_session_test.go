@@ -322,7 +322,7 @@ func TestTheReaderOfOneOutputMayLeave(t *testing.T) {
 		script := `printf 'started\n'; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on >&2; exec sleep 1000`
 		c := call{args: []string{"--forced-command", "--service", "open-door", "ghost"}, env: []string{"PATH=/bin:/usr/bin", "SSH_ORIGINAL_COMMAND=" + script}}
 		cmd := c.command(ctx)
-		out, errs := ends(t, sockets), ends(t, sockets)
+		out, errs := bothEnds(t, sockets), bothEnds(t, sockets)
 		cmd.Stdout, cmd.Stderr = out[1], errs[1]
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -345,8 +345,8 @@ func TestTheReaderOfOneOutputMayLeave(t *testing.T) {
 	}
 }
 
-// ends are the two of a pipe, or of a pair of sockets.
-func ends(t *testing.T, socket bool) (both [2]*os.File) {
+// bothEnds are the two of a pipe, or of a pair of sockets.
+func bothEnds(t *testing.T, socket bool) (both [2]*os.File) {
 	t.Helper()
 	if !socket {
 		r, w, err := os.Pipe()

@@ -88,6 +88,7 @@ chmod 755 /opt/record
 install -m 755 /proc/` + strconv.Itoa(os.Getpid()) + `/exe /opt/attacker
 touch ` + records + ` && chmod 666 ` + records + `
 mv ` + policyFile + ` ` + debianPolicy + `
+chmod 755 /home/alpha /home/ghost /home/beta # Debian 13 closes them
 `
 	out, err := exec.Command("sh", "-c", script).CombinedOutput()
 	if err != nil {

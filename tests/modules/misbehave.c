@@ -1,0 +1,185 @@
+/*
+ * A PAM module that does what no module should: PHASE=DEED as arguments, with
+ * phases auth setcred account open close delete.
+ *
+ *   user             PAM_USER becomes beta
+ *   messages0 messages-1 messages33   so many messages to the conversation
+ *   style            a message of a style that nobody knows
+ *   null             messages without text
+ *   children         two children are left, one of them dead; FILE=PATH has the living one's pid
+ *   handlers         handlers of its own for signals that others use
+ *   uid              another uid for this thread alone
+ *   nnp              no_new_privs for this thread alone
+ *   limits           limits of nothing
+ *   exit _exit abort crash kill   the process ends
+ *   hang             it never returns
+ *   leak             descriptors, many, without close-on-exec
+ *   end              it asks a question when pam_end calls it
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <security/pam_appl.h>
+#include <security/pam_modules.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int converse(pam_handle_t *h, int n, int style, const char *text)
+{
+	const struct pam_conv *conv;
+	struct pam_message message = {style, text};
+	const struct pam_message *list[64];
+	struct pam_response *answers = NULL;
+
+	for (int i = 0; i < 64; i++)
+		list[i] = &message;
+	if (pam_get_item(h, PAM_CONV, (const void **)&conv) != PAM_SUCCESS || conv->conv == NULL)
+		return PAM_SERVICE_ERR;
+	int status = conv->conv(n, list, &answers, conv->appdata_ptr);
+	if (status == PAM_SUCCESS && answers != NULL) {
+		for (int i = 0; i < n; i++)
+			free(answers[i].resp);
+		free(answers);
+	}
+	return status;
+}
+
+static void at_end(pam_handle_t *h, void *data, int status)
+{
+	(void)data, (void)status;
+	converse(h, 1, PAM_PROMPT_ECHO_OFF, "At the end: ");
+}
+
+static void handler(int number)
+{
+	(void)number;
+}
+
+static void take_signals(void)
+{
+	static const int taken[] = {SIGCHLD, SIGTERM, SIGINT, SIGPIPE, SIGURG, SIGPROF, SIGALRM};
+	struct sigaction mine = {.sa_handler = handler};
+
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+		sigaction(taken[i], &mine, NULL);
+}
+
+static void leave_children(const char *file)
+{
+	if (fork() == 0)
+		_exit(7);
+	pid_t living = fork();
+	if (living == 0) {
+		for (int fd = 0; fd < 64; fd++)
+			close(fd);
+		for (;;)
+			pause();
+	}
+	FILE *f = fopen(file, "w");
+	if (f != NULL) {
+		fprintf(f, "%d\n", living);
+		fclose(f);
+	}
+}
+
+static void no_limits(void)
+{
+	const struct rlimit none = {0, 0};
+
+	for (int r = 0; r < RLIM_NLIMITS; r++)
+		setrlimit(r, &none);
+}
+
+static int deed(pam_handle_t *h, const char *what, const char *file)
+{
+	if (strcmp(what, "user") == 0)
+		return pam_set_item(h, PAM_USER, "beta");
+	if (strncmp(what, "messages", 8) == 0)
+		return converse(h, atoi(what + 8), PAM_TEXT_INFO, "text");
+	if (strcmp(what, "style") == 0)
+		return converse(h, 1, 99, "text");
+	if (strcmp(what, "null") == 0) {
+		converse(h, 1, PAM_TEXT_INFO, NULL);
+		return converse(h, 1, PAM_ERROR_MSG, NULL);
+	}
+	if (strcmp(what, "children") == 0)
+		leave_children(file);
+	else if (strcmp(what, "handlers") == 0)
+		take_signals();
+	else if (strcmp(what, "uid") == 0)
+		syscall(SYS_setresuid, 65534, 65534, -1);
+	else if (strcmp(what, "nnp") == 0)
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	else if (strcmp(what, "limits") == 0)
+		no_limits();
+	else if (strcmp(what, "exit") == 0)
+		exit(0);
+	else if (strcmp(what, "_exit") == 0)
+		_exit(0);
+	else if (strcmp(what, "abort") == 0)
+		abort();
+	else if (strcmp(what, "crash") == 0)
+		*(volatile int *)8 = 0;
+	else if (strcmp(what, "kill") == 0)
+		kill(getpid(), SIGKILL);
+	else if (strcmp(what, "leak") == 0)
+		for (int i = 0; i < 50; i++)
+			open("/etc/passwd", O_RDONLY);
+	else if (strcmp(what, "end") == 0)
+		return pam_set_data(h, "misbehave", (void *)what, at_end);
+	while (strcmp(what, "hang") == 0)
+		pause();
+	return PAM_SUCCESS;
+}
+
+static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
+{
+	const char *file = "/dev/null";
+	int status = PAM_SUCCESS;
+	size_t n = strlen(phase);
+
+	for (int i = 0; i < argc; i++)
+		if (strncmp(argv[i], "FILE=", 5) == 0)
+			file = argv[i] + 5;
+	for (int i = 0; i < argc && status == PAM_SUCCESS; i++)
+		if (strncmp(argv[i], phase, n) == 0 && argv[i][n] == '=') {
+			if (file[5] != 'n' && strstr(argv[i], "hang") != NULL)
+				close(open(file, O_CREAT | O_WRONLY, 0666));
+			status = deed(h, argv[i] + n + 1, file);
+		}
+	return status;
+}
+
+int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	(void)flags;
+	return act(h, "auth", argc, argv);
+}
+
+int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	return act(h, flags & PAM_DELETE_CRED ? "delete" : "setcred", argc, argv);
+}
+
+int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	(void)flags;
+	return act(h, "account", argc, argv);
+}
+
+int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	(void)flags;
+	return act(h, "open", argc, argv);
+}
+
+int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	(void)flags;
+	return act(h, "close", argc, argv);
+}

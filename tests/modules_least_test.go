@@ -1,0 +1,111 @@
+//go:build privileged
+
+package tests
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"capsu/launcher"
+	needs "capsu/stack"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// without these capsu itself does not start, so no module is tried without.
+var always = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP}
+
+// bounded are all capabilities that a file can give on this machine.
+func bounded() (all []cap.Value) {
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if launcher.Bounded(c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// give makes the measured program anew, with these file capabilities.
+func give(t *testing.T, caps []cap.Value) {
+	t.Helper()
+	must(t, "install", "-m", "755", program, measured)
+	must(t, "setcap", setcapText(caps), measured)
+}
+
+func setcapText(caps []cap.Value) string {
+	var names []string
+	for _, c := range caps {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ",") + "=p"
+}
+
+func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
+	for _, c := range from {
+		if !slices.Contains(what, c) {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// needed is the least of file capabilities, beyond those without which capsu
+// does not start, with which the module still does what it does with all of
+// them. The widest are taken away first: of two that do, the narrower stays.
+func (r row) needed(t *testing.T, does string) []cap.Value {
+	t.Helper()
+	defer give(t, bounded())
+	works := func(caps []cap.Value) bool {
+		give(t, append(slices.Clone(always), caps...))
+		return r.measure(t, measured, "alpha", false) == does
+	}
+	if works(nil) {
+		return nil
+	}
+	usual := []cap.Value{cap.SYS_ADMIN, cap.SYS_RESOURCE, cap.DAC_OVERRIDE, cap.DAC_READ_SEARCH, cap.FOWNER, cap.FSETID,
+		cap.CHOWN, cap.AUDIT_CONTROL, cap.AUDIT_WRITE, cap.KILL}
+	left := minus(bounded(), always...)
+	if rare := minus(left, usual...); works(minus(left, rare...)) {
+		left = minus(left, rare...)
+	}
+	for _, c := range append(usual, minus(left, usual...)...) {
+		if slices.Contains(left, c) && works(minus(left, c)) {
+			left = minus(left, c)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
+
+// confirmed tells whether what the table has is the least: with it the module
+// does its work, and without any one of it no more.
+func (r row) confirmed(t *testing.T, does string, tabled []cap.Value) bool {
+	t.Helper()
+	defer give(t, bounded())
+	works := func(caps []cap.Value) bool {
+		give(t, append(slices.Clone(always), caps...))
+		return r.measure(t, measured, "alpha", false) == does
+	}
+	return works(tabled) && !slices.ContainsFunc(tabled, func(c cap.Value) bool { return works(minus(tabled, c)) })
+}
+
+// tabled is what the table in Go has for the module of a row: what the
+// measurement must find, and what it cannot.
+func (r row) tabled(t *testing.T) (measured, more []cap.Value) {
+	t.Helper()
+	m := needs.Module{Type: r.phase, Name: "pam_" + r.module + ".so", Args: strings.Fields(r.args)}
+	list, known := m.Needs()
+	if !known {
+		t.Errorf("%s: not in the table", m.Name)
+	}
+	for _, n := range list {
+		if n.Unmeasured {
+			more = append(more, n.Caps...)
+		} else {
+			measured = append(measured, n.Caps...)
+		}
+	}
+	slices.Sort(measured)
+	return slices.Compact(measured), more
+}

@@ -1,0 +1,291 @@
+//go:build privileged
+
+package tests
+
+import (
+	"debug/elf"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The measurement of modules: every module of Linux-PAM that is installed, in
+// every phase that it has, under the distribution's setuid su and under capsu,
+// called by alpha and by root, in the same world. What can be observed is
+// compared. modules_table_test.go has the trials, modules_least_test.go finds
+// the least capabilities, and modules_document_test.go writes doc/modules.md.
+
+const (
+	su = "/usr/bin/su"
+	// measured is capsu with every capability that this machine can give.
+	measured = "/opt/m/capsu"
+	// observer is what the session runs: all of it that a module may have changed.
+	observer = "/opt/m/observe"
+	observe  = `#!/bin/sh
+echo "in, as $(id)"
+env | grep -vE '^(_|PWD|OLDPWD|SHLVL)=' | sort
+umask
+tail -n +2 /proc/self/limits | tr -s ' '
+echo "loginuid $(cat /proc/self/loginuid)"
+[ "$(readlink /proc/self/ns/mnt)" = "$(cat /opt/m/namespace)" ] || echo "mounts of its own"
+/opt/m/keyring
+grep -E '^(Cap|NoNewPrivs|SigIgn)' /proc/self/status
+ls /opt/m/poly
+`
+)
+
+// phases are those of pam.d(5), by the function that a module has for them.
+var phases = map[string]string{
+	"pam_sm_authenticate": "auth", "pam_sm_setcred": "auth", "pam_sm_acct_mgmt": "account",
+	"pam_sm_chauthtok": "password", "pam_sm_open_session": "session",
+}
+
+// moduleFiles are the installed modules that are measured, by name: Linux-PAM's,
+// and those two that Debian puts beside them into every stack.
+func moduleFiles(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, line := range strings.Fields(must(t, "dpkg", "-L", "libpam-modules", "libpam-cap")) {
+		if name, is := strings.CutSuffix(filepath.Base(line), ".so"); is {
+			files[strings.TrimPrefix(name, "pam_")] = line
+		}
+	}
+	for _, path := range []string{"/lib/*/security/pam_systemd.so", "/usr/lib/*/security/pam_systemd.so"} {
+		if found, _ := filepath.Glob(path); len(found) > 0 {
+			files["systemd"] = found[0]
+		}
+	}
+	return files
+}
+
+// phasesOf reads from a module's symbols which phases it has.
+func phasesOf(t *testing.T, path string) []string {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	symbols, err := f.DynamicSymbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, s := range symbols {
+		if phase := phases[s.Name]; phase != "" && s.Section != elf.SHN_UNDEF {
+			has[phase] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(has))
+}
+
+// row is one module in one phase, and how it is tried.
+type row struct {
+	module, phase, variant string
+	trial
+}
+
+func (r row) String() string {
+	return strings.TrimSuffix(r.module+"/"+r.phase+": "+r.variant, ": ")
+}
+
+// rows are all trials of the modules that are installed; a phase without one fails.
+func rows(t *testing.T) (all []row) {
+	t.Helper()
+	used := map[string]bool{}
+	files := moduleFiles(t)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		for _, phase := range phasesOf(t, files[name]) {
+			key := name + "/" + phase
+			try, ok := trials[key]
+			if !ok {
+				if try, ok = trials[name]; !ok {
+					t.Errorf("%s: no trial for it", key)
+					continue
+				}
+				key = name
+			}
+			used[key] = true
+			all = append(all, row{name, phase, "", try})
+			for _, other := range slices.Sorted(maps.Keys(trials)) {
+				if variant, is := strings.CutPrefix(other, name+"/"+phase+": "); is {
+					used[other] = true
+					all = append(all, row{name, phase, variant, trials[other]})
+				}
+			}
+		}
+	}
+	for key := range trials {
+		name, _, _ := strings.Cut(key, "/")
+		if !used[key] && files[name] != "" {
+			t.Errorf("%s: a trial for a phase that the module does not have", key)
+		}
+	}
+	return all
+}
+
+// text is the service in which the module stands, or pam_permit in its place.
+func (r row) text(baseline bool) string {
+	line := fmt.Sprintf("%s %s pam_%s.so %s\n", r.phase, r.controlWord(), r.module, r.args)
+	if baseline {
+		line = ""
+	}
+	text := r.above
+	if r.phase == "password" && r.above == "" {
+		text = "account required pam_debug.so acct=new_authtok_reqd\n"
+	}
+	text += line + r.below
+	for _, phase := range []string{"auth", "account", "password", "session"} {
+		text += phase + " required pam_permit.so\n"
+	}
+	return text
+}
+
+func (r row) controlWord() string {
+	if r.control == "" {
+		return "required"
+	}
+	return r.control
+}
+
+// measure runs one session and returns all that is observed of it.
+func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
+	t.Helper()
+	for _, name := range []string{"su", "capsu"} {
+		for _, suffix := range []string{"", "-l"} {
+			if err := os.WriteFile("/etc/pam.d/"+name+suffix, []byte(r.text(baseline)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if r.reset != "" {
+		must(t, "sh", "-euc", r.reset)
+	}
+	target := r.target
+	if target == "" {
+		target = "ghost"
+	}
+	c := call{caller: caller, program: path, args: []string{target, "-c", observer}, stdin: r.input, empty: true}
+	if r.login {
+		c.args, c.stdin = []string{"-l", target}, r.input+observer+"\n"
+	}
+	if r.env != nil {
+		c.env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/" + caller}, r.env...)
+	}
+	log := r.heard(t)
+	got := c.run(t)
+	text := fmt.Sprintf("status %d\n%s", got.status, got.stdout)
+	for line := range strings.Lines(got.stderr) {
+		if !strings.Contains(line, "capsu: hint: ") {
+			text += "says " + strings.TrimSuffix(line, "\n") + "\n"
+		}
+	}
+	if r.phase == "auth" && got.status == 1 {
+		// capsu has one sentence for all of them, and says why to the log alone
+		text = refusal.ReplaceAllString(text, "says su: refused")
+	}
+	text += log()
+	if r.left != "" {
+		out, _ := exec.Command("sh", "-c", r.left).CombinedOutput() // what it may say, too
+		text += "leaves " + string(out)
+	}
+	return sameWords(text)
+}
+
+// heard listens to the module's own lines in the system log, where a trial
+// asks for them.
+func (r row) heard(t *testing.T) func() string {
+	t.Helper()
+	if !r.log {
+		return func() string { return "" }
+	}
+	const last = "the last line of all"
+	lines := make(chan string, 100)
+	stop := listen(t, func(line string) { lines <- line })
+	return func() string {
+		defer stop()
+		to, err := net.Dial("unixgram", "/dev/log")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer to.Close()
+		fmt.Fprint(to, last)
+		text := ""
+		for line := <-lines; line != last; line = <-lines {
+			if _, own, found := strings.Cut(line, "pam_"+r.module+"("); found {
+				text += "logs " + own + "\n"
+			}
+		}
+		return text
+	}
+}
+
+// Words that each program has of its own.
+var theirOwn = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`\bcapsu\b`), "su"},
+	{regexp.MustCompile(`su: pam_\w+: `), "su: "},
+	{regexp.MustCompile(`PAM service su: `), ""},
+	{regexp.MustCompile(`Authentication failure`), "authentication failure"},
+	{regexp.MustCompile(`(?i)su: (cannot open session: |cannot set group id: )`), "su: "},
+	{regexp.MustCompile(`\d\d:\d\d:\d\d`), "TIME"},
+}
+
+var refusal = regexp.MustCompile(`(?m)says .*\b(su|capsu): .*$`)
+
+func sameWords(text string) string {
+	for _, w := range theirOwn {
+		text = w.pattern.ReplaceAllString(text, w.instead)
+	}
+	return text
+}
+
+// differing are the lines that only one of two texts has.
+func differing(a, b string) string {
+	var out strings.Builder
+	for _, side := range []struct{ mark, text, other string }{{"- ", a, b}, {"+ ", b, a}} {
+		for line := range strings.Lines(side.text) {
+			if !strings.Contains("\n"+side.other, "\n"+line) {
+				out.WriteString(side.mark + strings.TrimSuffix(line, "\n") + "\n")
+			}
+		}
+	}
+	if out.Len() == 0 && a != b {
+		return "the same lines in another order or number"
+	}
+	return out.String()
+}
+
+func worldOfModules(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"su", "su-l", "capsu", "capsu-l"} {
+		text, err := os.ReadFile("/etc/pam.d/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file(t, "/etc/pam.d/"+name, string(text), 0o644) // as it was, afterwards
+	}
+	for _, path := range []string{"/etc/security/group.conf", "/etc/security/time.conf", "/etc/security/namespace.conf"} {
+		file(t, path, "", 0o644)
+	}
+	policy(t, "")
+	account(t, "newhome", "-s", "/bin/sh", "-d", "/home/newhome")
+	account(t, "odd", "-s", "/opt/m/shell")
+	account(t, "expired", "-s", "/bin/sh", "-e", "1990-01-01")
+	must(t, "sh", "-euc", trialWorld)
+	t.Cleanup(func() {
+		must(t, "sh", "-c", "rm -rf /opt/m /home/ghost/.pam_environment; echo 'ghost:"+password+"' | chpasswd")
+	})
+	file(t, observer, observe, 0o755)
+	compile(t, "/opt/m/keyring", "programs/keyring.c")
+	give(t, bounded())
+}
