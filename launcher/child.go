@@ -87,7 +87,12 @@ func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error
 		err = s.Terminal.HandOver()
 	}
 	if err != nil {
-		return nil, errors.Join(err, m.With(c.discard))
+		ran := false
+		e := m.With(func() error { ran = true; return c.discard() })
+		if !ran { // what cannot be ended with privilege is ended without
+			e = errors.Join(e, c.discard())
+		}
+		return nil, errors.Join(err, e)
 	}
 	return c, nil
 }

@@ -151,9 +151,11 @@ func reap(pid int) (unix.WaitStatus, error) {
 }
 
 func reapKilled(pid int) error {
-	err := unix.Kill(pid, unix.SIGKILL)
-	_, reaped := reap(pid)
-	return errors.Join(err, reaped)
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		return fmt.Errorf("kill: %w", err) // it gets SIGHUP when we are gone; waiting could take for ever
+	}
+	_, err := reap(pid)
+	return err
 }
 
 // End kills a session that must not go on, and waits for it.
