@@ -64,9 +64,19 @@ func TestServicesThatCannotBeReadSaySo(t *testing.T) {
 }
 
 func TestNeedsDependOnWhereTheModuleStands(t *testing.T) {
-	list, known := Module{Type: "auth", Name: "pam_unix.so"}.Needs()
+	dirs := moduleDirs
+	defer func() { moduleDirs = dirs }()
+	moduleDirs = []string{t.TempDir()} // no module to look into: it may be an old one
+	unix := Module{Type: "auth", Name: "pam_unix.so"}
+	list, known := unix.Needs()
 	if !known || len(list) != 1 || !slices.Contains(list[0].Caps, cap.DAC_READ_SEARCH) {
 		t.Errorf("%v %v", list, known)
+	}
+	if err := os.Symlink("/bin/sh", filepath.Join(moduleDirs[0], unix.Name)); err != nil {
+		t.Fatal(err)
+	}
+	if list, known := unix.Needs(); !known || len(list) != 0 {
+		t.Errorf("one that does not read /etc/shadow: %v %v", list, known)
 	}
 	if list, known := (Module{Type: "session", Name: "pam_unix.so"}).Needs(); !known || len(list) != 0 {
 		t.Errorf("%v %v", list, known)
