@@ -92,6 +92,9 @@ func bothServices(t *testing.T, text string) {
 
 func TestBehaviour(t *testing.T) {
 	policy(t, "")
+	if underTest.name == "capsu" {
+		onlyStockCapabilities(t)
+	}
 	peopleOfTheSuite(t)
 	compile(t, "/opt/converse.so", "-shared", "-fPIC", "modules/converse.c", "-lpam")
 	compile(t, "/opt/odd", "programs/odd.c")

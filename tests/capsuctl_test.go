@@ -370,32 +370,6 @@ func TestCheckSaysWhatAPersonWouldWantToKnow(t *testing.T) {
 	})
 }
 
-func TestFileCapabilitiesAreTheSmallestThatDo(t *testing.T) {
-	policy(t, "^cap_net_raw ghost\n^cap_sys_time,cap_kill beta\n!cap_chown,cap_syslog alpha\n^cap_wake_alarm\n")
-	stack(t, service)
-	out, errs, status := ctl("filecaps")
-	const want = "cap_chown,cap_dac_override,cap_dac_read_search,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_net_raw,cap_sys_time,cap_audit_write=p\n"
-	if out != want || status != 0 {
-		t.Errorf("status %d, %q, want %q; %q", status, out, want, errs)
-	}
-	out, _, _ = ctl("filecaps", "--explain")
-	for _, part := range []string{"cap_net_raw\n    " + policyFile + ":1: granted as Ambient to ghost\n", "cap_dac_read_search\n    /etc/pam.d/capsu:2: pam_unix.so: reads /etc/shadow"} {
-		if !strings.Contains(out, part) {
-			t.Errorf("%q is missing in %q", part, out)
-		}
-	}
-	if out, _, _ := ctl("filecaps", "--also", "cap_sys_boot"); !strings.Contains(out, "cap_sys_boot") {
-		t.Errorf("--also: %q", out)
-	}
-	if _, errs, status := ctl("filecaps", "--also", "nonsense"); status != 2 || !strings.Contains(errs, "nonsense") {
-		t.Errorf("--also nonsense: %d, %q", status, errs)
-	}
-	stack(t, "auth required pam_of_somebody.so\n"+service)
-	if _, errs, _ := ctl("filecaps"); !strings.Contains(errs, "/etc/pam.d/capsu:1: pam_of_somebody.so: what it needs is not known") {
-		t.Errorf("an unknown module: %q", errs)
-	}
-}
-
 func TestCapsuctlRefusesBadUsageWithStatus2(t *testing.T) {
 	for _, args := range [][]string{{}, {"nonsense"}, {"explain"}, {"explain", "a", "b"}, {"explain", "--nonsense", "a"}, {"check", "a", "b"}, {"filecaps", "a"}, {"\x1b[2J"}} {
 		out, errs, status := ctl(args...)

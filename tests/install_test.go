@@ -149,16 +149,3 @@ func TestInstallRefusesBadCallsInOneLine(t *testing.T) {
 		t.Errorf("without a Go that is new enough: %v, %q", err, out)
 	}
 }
-
-func TestCapabilitiesInTheHintAreThoseOfTheInstalledStack(t *testing.T) {
-	for _, name := range []string{"capsu", "capsu-l"} {
-		file(t, "/etc/pam.d/"+name, must(t, "cat", "../pam.d/"+name), 0o644)
-	}
-	policy(t, "")
-	want := strings.TrimSpace(must(t, controller, "filecaps"))
-	must(t, "install", "-D", "-m", "755", program, "/opt/hint/capsu")
-	_, rest, _ := strings.Cut(call{program: "/opt/hint/capsu", args: []string{"ghost"}}.run(t).stderr, "setcap ")
-	if got, _, _ := strings.Cut(rest, " "); got != want {
-		t.Errorf("the program names %q, capsuctl %q", got, want)
-	}
-}

@@ -29,7 +29,7 @@ func bounded() (all []cap.Value) {
 // give makes the measured program anew, with these file capabilities.
 func give(t *testing.T, caps []cap.Value) {
 	t.Helper()
-	must(t, "install", "-m", "755", program, measured)
+	must(t, "install", "-D", "-m", "755", program, measured)
 	must(t, "setcap", setcapText(caps), measured)
 }
 

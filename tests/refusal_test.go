@@ -129,7 +129,7 @@ func TestMissingPrivilegeIsExplained(t *testing.T) {
 	caps := strings.Fields(must(t, "getcap", program))[1]
 	t.Run("copied without its capabilities", func(t *testing.T) {
 		to := copyTo(t, "/opt/copy")
-		expectRefusal(t, call{program: to, args: in}.run(t), to+": no file capabilities", "hint: as root: setcap cap_", "=p "+to)
+		expectRefusal(t, call{program: to, args: in}.run(t), to+": no file capabilities", `hint: as root: setcap "$(capsuctl filecaps)" `+to)
 		expectRefusal(t, call{program: to, args: in, caller: "root"}.run(t), to+": no file capabilities", "hint: ")
 	})
 	t.Run("the command it names is the remedy", func(t *testing.T) {

@@ -29,11 +29,6 @@ func TestSiteAgreesWithItsNeighbours(t *testing.T) {
 	if !strings.Contains(string(source), `#define GUARD "`+guardName+`"`) {
 		t.Errorf("monitor.c has another guard than %s", guardName)
 	}
-	for _, c := range site.Closing {
-		if !strings.Contains(","+fileCapabilities+",", ","+c.String()+",") {
-			t.Errorf("%v: closing needs it, and capsu's file does not have it", c)
-		}
-	}
 }
 
 func TestOneNameOfARuleOrTheDefaultIsReadAsThePolicyReadsIt(t *testing.T) {

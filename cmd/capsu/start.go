@@ -60,10 +60,6 @@ func newStart() (*start, error) {
 	return s, launcher.SettleFiles(s.limits[unix.RLIMIT_NOFILE])
 }
 
-// fileCapabilities is what 'capsuctl filecaps' says for the stack that is
-// installed, without a policy; a test compares them.
-const fileCapabilities = "cap_chown,cap_dac_override,cap_dac_read_search,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_audit_write"
-
 // ownPath is where this program's file is.
 func ownPath() string {
 	path, err := os.Readlink("/proc/self/exe")
@@ -76,7 +72,8 @@ func ownPath() string {
 // explain says why there is no monitor, and what to do.
 func explain(fault int, errno syscall.Errno, call string) error {
 	path := ownPath()
-	setcap := fmt.Sprintf("as root: setcap %s=p %s (or ./install.sh)", fileCapabilities, path)
+	// which capabilities, the stack and the policy say
+	setcap := fmt.Sprintf(`as root: setcap "$(capsuctl filecaps)" %s (or ./install.sh)`, path)
 	switch fault {
 	case C.FRONT_NO_PROC:
 		return hinted("mount the proc file system", "/proc/self/exe: %w", errno)

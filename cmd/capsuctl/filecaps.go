@@ -21,7 +21,7 @@ var own = map[cap.Value]string{
 	cap.SETGID:      "takes the target's groups",
 	cap.SETPCAP:     "sets Inheritable and Bounding, and the securebits",
 	cap.KILL:        "ends a session that is the target's",
-	cap.CHOWN:       "gives back the terminal of a login session",
+	cap.CHOWN:       "gives a terminal to the session and back",
 	cap.AUDIT_WRITE: "the modules' audit records",
 }
 
@@ -48,26 +48,27 @@ func filecaps(args []string) int {
 	if status, done := parse(f, args, ""); done {
 		return status
 	}
-	all := reasons{}
-	for c, why := range own {
-		all.add(c, "capsu: "+why)
-	}
 	extra, err := policy.ParseList(*also)
 	if err != nil {
 		warn("error", fmt.Errorf("--also %s: %w", *also, err))
 		return exitUsage
+	}
+	conf, err := site.Read(policy.CheckWord)
+	if err != nil {
+		return failed(err)
+	}
+	all := reasons{}
+	files, defaults, services := policies(conf)
+	err = all.addModules(services)
+	all.fold()
+	for c, why := range own {
+		all.add(c, "capsu: "+why)
 	}
 	for c := cap.Value(0); c < cap.MaxBits(); c++ {
 		if on, err := extra.GetVector(cap.Inh, c); err == nil && on {
 			all.add(c, "asked for")
 		}
 	}
-	conf, err := site.Read(policy.CheckWord)
-	if err != nil {
-		return failed(err)
-	}
-	files, defaults, services := policies(conf)
-	err = all.addModules(services)
 	for _, file := range files {
 		err = errors.Join(err, all.addGrants(file))
 	}
@@ -115,6 +116,18 @@ func (r reasons) addModules(services []string) error {
 		}
 	}
 	return nil
+}
+
+// fold leaves out what another capability does as well: who may write any file
+// may read it (generic_permission in fs/namei.c).
+func (r reasons) fold() {
+	if r[cap.DAC_OVERRIDE] == nil {
+		return
+	}
+	for _, why := range r[cap.DAC_READ_SEARCH] {
+		r.add(cap.DAC_OVERRIDE, why)
+	}
+	delete(r, cap.DAC_READ_SEARCH)
 }
 
 func installed(service string) bool {
