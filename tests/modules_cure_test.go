@@ -17,7 +17,13 @@ func TestPamWheelKnowsTheCallerByAuthIdentity(t *testing.T) {
 		stack(t, "auth required pam_wheel.so "+args+"\n"+service)
 		site(t, "")
 		expectRefusal(t, capsu(t, in...), neutral)
+		if found := checked(t, siteFile); len(found) != 1 || !strings.Contains(found[0], "pam_wheel.so in /etc/pam.d/capsu:1 takes the guard for the caller") {
+			t.Errorf("check says %q", found)
+		}
 		site(t, "AuthIdentity caller")
+		if found := checked(t, siteFile); len(found) != 0 {
+			t.Errorf("with the caller shown, check says %q", found)
+		}
 		expectRun(t, capsu(t, in...), "in\n")
 	}
 	stack(t, "auth required pam_wheel.so deny group=many1\n"+service)

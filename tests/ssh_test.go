@@ -29,9 +29,8 @@ type sshd struct {
 
 // The recipe, as the README has it.
 const (
-	keysGroup  = "capsu-ssh"
 	keysTarget = "capsu-ssh-target"
-	keysSite   = "<Caller @capsu-ssh>\nServices capsu-ssh\n</Caller>\n"
+	keysSite   = "<Caller keys>\nServices capsu-ssh\n</Caller>\n"
 	keysLine   = "restrict,pty,command=\"%s --forced-command %s\" %s"
 	recipe     = "--service capsu-ssh " // and the target
 )
@@ -44,15 +43,13 @@ func startSSH(t *testing.T, keys map[string]string) *sshd {
 	if err := os.Chmod(filepath.Dir(s.dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	must(t, "groupadd", keysGroup)
 	must(t, "groupadd", keysTarget)
-	must(t, "useradd", "-m", "-s", "/bin/sh", "-G", keysGroup, "keys")
+	must(t, "useradd", "-m", "-s", "/bin/sh", "keys")
 	for _, target := range []string{"ghost", "beta"} {
 		must(t, "usermod", "-a", "-G", keysTarget, target)
 	}
 	t.Cleanup(func() {
 		must(t, "userdel", "-r", "keys")
-		must(t, "groupdel", keysGroup)
 		must(t, "groupdel", keysTarget)
 	})
 	file(t, siteFile, keysSite, 0o644)
@@ -179,8 +176,7 @@ func shortened(s string) string {
 
 func TestTheRecipeOfTheReadmeIsTheOneTested(t *testing.T) {
 	text := must(t, "sh", "-c", "sed 's/^    //' ../README.md")
-	for _, part := range []string{keysSite, fmt.Sprintf(keysLine, "/usr/local/bin/capsu", recipe+"deploy", "ssh-ed25519 "),
-		"groupadd " + keysGroup + "\n", "groupadd " + keysTarget + "\n"} {
+	for _, part := range []string{keysSite, fmt.Sprintf(keysLine, "/usr/local/bin/capsu", recipe+"deploy", "ssh-ed25519 "), "groupadd " + keysTarget + "\n"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the README has no %q", part)
 		}

@@ -322,7 +322,7 @@ func noteModule() {
 	for _, service := range services {
 		modules, err := stack.Read(service)
 		if err != nil {
-			continue // filecaps and doctor tell of it
+			continue // filecaps tells of it
 		}
 		for _, m := range modules {
 			if m.Name == "pam_cap.so" {

@@ -160,18 +160,23 @@ func (c *siteChecker) block(line int, who string, directives int) {
 	}
 }
 
-// modules looks for session modules whose closing needs more than is kept.
+// modules looks for session modules whose closing needs more than is kept, and
+// for those that ask who calls and are told of somebody else.
 func (c *siteChecker) modules(conf *site.Config) {
 	s, err := conf.Decide(nil, nil)
 	if err != nil {
 		return
 	}
+	_, _, services := policies(conf)
 	for _, service := range services {
 		modules, err := stack.Read(service)
 		if err != nil {
-			continue // filecaps and doctor tell of it
+			continue // filecaps tells of it
 		}
 		for _, m := range modules {
+			if who := m.Mistakes(s.Identity == site.Caller); who != "" {
+				c.find(0, "%s in %s:%d %s", m.Name, m.File, m.Line, who)
+			}
 			for _, value := range m.Closing() {
 				if !slices.Contains(s.Keep, value) {
 					c.find(0, "%s in %s:%d needs %v to close its session: CapabilitiesSet +%v keeps it", m.Name, m.File, m.Line, value, value)
