@@ -85,6 +85,21 @@ func (f *Front) Ending() unix.Signal {
 	}
 }
 
+// wantsEnd takes all events that are there and tells whether one of them ends a
+// session, or would: SIGTERM, SIGHUP, SIGINT or SIGQUIT.
+func (f *Front) wantsEnd() (end bool) {
+	for {
+		switch e := f.Event(); e.Signal {
+		case 0:
+			return end
+		case unix.SIGTERM, unix.SIGHUP:
+			return true
+		case unix.SIGINT, unix.SIGQUIT:
+			end = true
+		}
+	}
+}
+
 // Gone tells whether the front has been seen to be gone.
 func (f *Front) Gone() bool { return f.closed }
 
@@ -152,7 +167,7 @@ func (f *Front) waitBeside(fd int) error {
 			return nil
 		case n == 0:
 			return ErrStopped
-		case f.Ending() != 0:
+		case f.wantsEnd():
 			timeout = int(launchGrace / time.Millisecond)
 		}
 	}

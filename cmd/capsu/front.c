@@ -4,8 +4,8 @@
  * MUST have given up every capability before its first wait.
  * MUST pass on what happens to it, and nothing else: it is the caller's own
  *   process, so nothing it says is believed beyond "my owner wants this".
- * MUST stop only when the monitor says so (a key is for the session first),
- *   but by SIGSTOP, which nobody can hold.
+ * MUST stop only when the monitor says so: a key is for the session first.
+ * MUST fail unless the monitor has said how to end.
  * MUST NOT return: it is single-threaded C to its end, never a Go program.
  */
 #define _GNU_SOURCE
@@ -32,7 +32,7 @@ static const struct {
 };
 enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, NOT_STOPPED = 10 };
 
-static int die_by; /* how the monitor wants us to end, if by a signal */
+static int die_by, status = -1; /* how the monitor wants us to end: by a signal, or with a status */
 
 /* Stop this process group as its terminal would. The kernel leaves an orphaned
  * group alone, in which nobody could continue us; then no SIGCONT is pending. */
@@ -59,6 +59,8 @@ static int listen_to(int sock, int obey, unsigned *waiting)
 
 	if (n == sizeof m && m[0] == FRONT_DIE_BY)
 		die_by = m[1];
+	else if (n == sizeof m && m[0] == FRONT_END)
+		status = m[1];
 	else if (n == sizeof m && m[0] == FRONT_STOP && obey)
 		*waiting |= stop(m[1]);
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : n > 0;
@@ -106,13 +108,10 @@ static void serve(int sock, int signals, int monitor)
 }
 
 /* End as the monitor said: by a signal if it named one, else with its status. */
-static void end(int sock, int status)
+static void end(void)
 {
-	unsigned none = 0;
 	sigset_t set;
 
-	while (listen_to(sock, 0, &none) > 0)
-		;
 	if (die_by) {
 		signal(die_by, SIG_DFL);
 		sigemptyset(&set);
@@ -120,17 +119,18 @@ static void end(int sock, int status)
 		sigprocmask(SIG_UNBLOCK, &set, NULL);
 		raise(die_by);
 	}
-	_exit(WEXITSTATUS(status));
+	if (status >= 0)
+		_exit(status);
 }
 
 void front_run(int sock, pid_t monitor)
 {
-	static const char text[] = "capsu: monitor: ended by a signal\n";
+	static const char by_signal[] = "capsu: monitor: ended by a signal\n", by_module[] = "capsu: monitor: ended by a PAM module\n";
 	struct termios modes;
-	int tty = -1, status = 0;
+	int tty = -1, exited = 0;
+	unsigned nothing = 0;
 	uint64_t none = 0;
 	sigset_t set;
-	pid_t gone;
 
 	if (front_capabilities(1, &none, &none, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(1);
@@ -149,20 +149,24 @@ void front_run(int sock, pid_t monitor)
 	else
 		serve(sock, signals, pidfd);
 
-	while ((gone = waitpid(monitor, &status, 0)) < 0 && errno == EINTR)
+	while (waitpid(monitor, &exited, 0) < 0 && errno == EINTR)
 		;
-	if (gone == monitor && WIFEXITED(status))
-		end(sock, status);
+	while (listen_to(sock, 0, &nothing) > 0)
+		;
+	end();
 	if (tty >= 0 && tcgetpgrp(tty) == getpgrp())
 		tcsetattr(tty, TCSAFLUSH, &modes); /* half a password reaches nobody */
-	if (write(2, text, sizeof text - 1) < 0)
+	if (WIFSIGNALED(exited) && write(2, by_signal, sizeof by_signal - 1) < 0)
+		_exit(1);
+	if (WIFEXITED(exited) && WEXITSTATUS(exited) != FRONT_SAID && write(2, by_module, sizeof by_module - 1) < 0)
 		_exit(1);
 	_exit(1);
 }
 
-int front_die_by(int sig)
+void front_end(int way, int value)
 {
-	unsigned char message[2] = {FRONT_DIE_BY, (unsigned char)sig};
+	unsigned char message[2] = {(unsigned char)way, (unsigned char)value};
 
-	return send(front_start.socket, message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof message ? 0 : -1;
+	for (int i = 0; i < 3 && send(front_start.socket, message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0; i++)
+		;
 }

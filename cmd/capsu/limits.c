@@ -53,7 +53,7 @@ void front_refuse(const char *what, const char *hint)
 
 	if (write(2, text, (size_t)n) < 0)
 		_exit(1);
-	_exit(1);
+	_exit(front_start.monitor ? FRONT_SAID : 1);
 }
 
 static void refuse_limit(int i)

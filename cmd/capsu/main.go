@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+
+	"golang.org/x/sys/unix"
 )
 
 const version = "0.1.0"
@@ -15,14 +17,16 @@ const version = "0.1.0"
 // identity, and the fork of the session belong there.
 func init() { runtime.LockOSThread() }
 
-func main() { os.Exit(capsu()) }
+func main() { end(capsu()) }
 
-func capsu() (status int) {
+// capsu is the program up to its end: by the signal that whoever waits for the
+// front will tell of, or with a status.
+func capsu() (by unix.Signal, status int) {
 	// A fault of capsu's own ends it like any other; run has closed by then.
 	defer func() {
 		if r := recover(); r != nil {
 			report(fmt.Errorf("internal error: %v", r))
-			status = exitOwn
+			by, status = 0, exitOwn
 		}
 	}()
 	s, fault := newStart()
@@ -31,31 +35,29 @@ func capsu() (status int) {
 	switch {
 	case err != nil:
 		report(err)
-		return exitOwn
+		return 0, exitOwn
 	case o.help:
 		tell(usage)
-		return 0
+		return 0, 0
 	case o.version:
 		tell("capsu " + version + "\n")
-		return 0
+		return 0, 0
 	case fault != nil:
 		report(fault)
-		return exitOwn
+		return 0, exitOwn
 	}
 	ended, err := run(&o.session, s)
 	if ended == nil {
 		if err != nil {
 			report(err)
 		}
-		return statusOf(err)
+		return 0, statusOf(err)
 	}
 	if err != nil { // what closing said
 		aside(describe(err))
 	}
-	if ended.By != 0 {
-		dieBy(ended.By) // whoever waits for the front will tell
-	} else {
+	if ended.By == 0 {
 		tellSignal(ended.Status)
 	}
-	return statusOfSession(ended.Status)
+	return ended.By, statusOfSession(ended.Status)
 }

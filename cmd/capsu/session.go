@@ -28,6 +28,8 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 			attempt.Failed(reason(err))
 		}
 	}()
+	watch := &watch{attempt: attempt}
+	watch.between()
 	m, err := launcher.NewMonitor() // 2
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err := o.chooseService(conf.Services); err != nil {
 		return nil, err
 	}
-	tx, err := open(o, name, caller, s, m) // 3
+	tx, err := open(o, name, caller, m, outside{s.front, watch}) // 3
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +70,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 
 	tx.OnFailure(func(err error) (delay bool) {
 		attempt.Denied(reason(authentication(o, err)))
+		watch.on("pam_authenticate")
 		var prompt *pamconv.PromptError // by which nobody could have guessed at anything
 		return o.forced || !errors.As(err, &prompt)
 	})
@@ -134,6 +137,8 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	watch.off()
+	defer watch.again()
 	child, err := m.Launch(spec, s.front, warn)
 	if err != nil {
 		return nil, err
@@ -211,13 +216,13 @@ func refuseRoot(u, caller *account.User, allowed bool) error {
 }
 
 // open starts the PAM transaction and tells the modules who asks, and where.
-func open(o *sessionOptions, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
+func open(o *sessionOptions, user string, caller *account.User, m *launcher.Monitor, outside outside) (*pamconv.Transaction, error) {
 	if err := pamconv.CheckService(o.service); err != nil {
 		return nil, hinted("as root: ./install.sh installs capsu and capsu-l; others are yours to write", "PAM service %s: %w", o.service, err)
 	}
 	conv := &pamconv.Conversation{
 		In: 0, Out: 1, Err: 2,
-		Outside: outside{s.front}, Waiting: m.Without,
+		Outside: outside, Waiting: m.Without,
 		Refuse: o.mute,
 	}
 	if o.forced {

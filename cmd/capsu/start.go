@@ -124,5 +124,16 @@ func explainPrivilege(path, setcap string) error {
 		"(file capabilities incomplete, or a user namespace of its own)", path)
 }
 
-// dieBy has the front end by the signal that ended the session.
-func dieBy(sig unix.Signal) { C.front_die_by(C.int(sig)) }
+// end ends the process, and the front as well: by a signal if there is one,
+// else with status.
+func end(sig unix.Signal, status int) {
+	C.overdue_reset(0)
+	if C.front_start.monitor == 1 {
+		if sig != 0 {
+			C.front_end(C.FRONT_DIE_BY, C.int(sig))
+		} else {
+			C.front_end(C.FRONT_END, C.int(status))
+		}
+	}
+	os.Exit(status)
+}

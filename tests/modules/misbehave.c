@@ -1,18 +1,20 @@
 /*
  * A PAM module that does what no module should: PHASE=DEED as arguments, with
- * phases auth setcred account open close delete.
+ * phases auth setcred account open close delete, and end: in pam_end, of the
+ * monitor and of the session's first process.
  *
  *   user             PAM_USER becomes beta
  *   messages0 messages-1 messages33   so many messages to the conversation
  *   style            a message of a style that nobody knows
  *   null             messages without text
- *   children         two children are left, one of them dead; FILE=PATH has the living one's pid
+ *   children         two children are left, one of them dead; FILE=PATH gets the living one's pid
  *   handlers         handlers of its own for signals that others use
  *   uid              another uid for this thread alone
  *   nnp              no_new_privs for this thread alone
  *   limits           limits of nothing
  *   exit _exit abort crash kill   the process ends
- *   hang             it never returns
+ *   hang             it never returns; FILE.PID is there once it hangs
+ *   spin             nor does this
  *   leak             descriptors, many, without close-on-exec
  *   end              it asks a question when pam_end calls it
  */
@@ -80,7 +82,7 @@ static void leave_children(const char *file)
 		for (;;)
 			pause();
 	}
-	FILE *f = fopen(file, "w");
+	FILE *f = fopen(file, "a");
 	if (f != NULL) {
 		fprintf(f, "%d\n", living);
 		fclose(f);
@@ -93,6 +95,17 @@ static void no_limits(void)
 
 	for (int r = 0; r < RLIM_NLIMITS; r++)
 		setrlimit(r, &none);
+}
+
+static void stay(const char *what, const char *file)
+{
+	char name[256];
+
+	snprintf(name, sizeof name, "%s.%d", file, getpid());
+	close(open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666));
+	for (;;)
+		if (strcmp(what, "hang") == 0)
+			pause();
 }
 
 static int deed(pam_handle_t *h, const char *what, const char *file)
@@ -132,9 +145,31 @@ static int deed(pam_handle_t *h, const char *what, const char *file)
 			open("/etc/passwd", O_RDONLY);
 	else if (strcmp(what, "end") == 0)
 		return pam_set_data(h, "misbehave", (void *)what, at_end);
-	while (strcmp(what, "hang") == 0)
-		pause();
+	if (strcmp(what, "hang") == 0 || strcmp(what, "spin") == 0)
+		stay(what, file);
 	return PAM_SUCCESS;
+}
+
+static void late(pam_handle_t *h, void *data, int status)
+{
+	const char *what = data, *file = strchr(what, ' ') + 1;
+	char name[32];
+
+	(void)status;
+	snprintf(name, sizeof name, "%.*s", (int)(file - what - 1), what);
+	deed(h, name, file);
+	free(data);
+}
+
+/* What pam_end shall do is set once. */
+static int deed_at_end(pam_handle_t *h, const char *what, const char *file)
+{
+	char *both = malloc(strlen(what) + strlen(file) + 2);
+
+	if (both == NULL)
+		return PAM_BUF_ERR;
+	sprintf(both, "%s %s", what, file);
+	return pam_set_data(h, "misbehave at the end", both, late);
 }
 
 static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
@@ -147,11 +182,10 @@ static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 		if (strncmp(argv[i], "FILE=", 5) == 0)
 			file = argv[i] + 5;
 	for (int i = 0; i < argc && status == PAM_SUCCESS; i++)
-		if (strncmp(argv[i], phase, n) == 0 && argv[i][n] == '=') {
-			if (file[5] != 'n' && strstr(argv[i], "hang") != NULL)
-				close(open(file, O_CREAT | O_WRONLY, 0666));
+		if (strncmp(argv[i], phase, n) == 0 && argv[i][n] == '=')
 			status = deed(h, argv[i] + n + 1, file);
-		}
+		else if (strcmp(phase, "auth") == 0 && strncmp(argv[i], "end=", 4) == 0)
+			status = deed_at_end(h, argv[i] + 4, file);
 	return status;
 }
 
