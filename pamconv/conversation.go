@@ -53,9 +53,6 @@ type Outside interface {
 	// Stop stops what the caller's shell sees, by SIGTSTP or SIGTTIN, and returns
 	// when it goes on. stopped is false if there is nobody who could continue it.
 	Stop(sig unix.Signal) (stopped bool, err error)
-	// Calling is called before each call of PAM's, and what it returns after it:
-	// the caller may want an end while a module has the leader.
-	Calling(name string) (returned func())
 }
 
 // The ways a prompt ends without an answer.
@@ -275,14 +272,6 @@ func (c *Conversation) poll() error {
 			return nil
 		}
 	}
-}
-
-// calling tells the outside of a call of PAM's.
-func (c *Conversation) calling(name string) (returned func()) {
-	if c.Outside == nil {
-		return func() {}
-	}
-	return c.Outside.Calling(name)
 }
 
 // wipe overwrites the reply buffer.

@@ -188,7 +188,6 @@ func (e ending) Descriptor() int              { return int(e) }
 func (ending) Begin() error                   { return nil }
 func (ending) Event() (bool, error)           { return false, errEvent }
 func (ending) Stop(unix.Signal) (bool, error) { return false, nil }
-func (ending) Calling(string) func()          { return func() {} }
 
 var (
 	errEvent   = errors.New("the caller wants an end")

@@ -52,7 +52,6 @@ func Start(service, user, confdir string, conv *Conversation) (*Transaction, err
 	if status, err := C.capsu_guard_exit(); status != 0 {
 		return nil, fmt.Errorf("atexit: %w", err)
 	}
-	defer conv.calling("pam_start")()
 	var err error
 	if confdir == "" {
 		t.tx, err = pam.Start(service, user, conv)
@@ -176,7 +175,6 @@ func (t *Transaction) End() error {
 func (t *Transaction) call(name string, f func() error) error {
 	t.conv.fault = nil
 	defer t.conv.wipe()
-	defer t.conv.calling(name)()
 	C.capsu_faults(1)
 	defer C.capsu_faults(0)
 	err := f()

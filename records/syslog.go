@@ -22,7 +22,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -75,16 +74,6 @@ func (a *Attempt) Note(text string) {
 	for line := range strings.Lines(text) {
 		syslog(a.line("") + ": " + Escape(strings.TrimSuffix(line, "\n")))
 	}
-}
-
-// Left is the message by which the system log is told, once there is nobody who
-// could call syslog(3), that an attempt or a session has been left, and why.
-func (a *Attempt) Left(reason string) string {
-	result := "FAILED SU "
-	if a.recorded {
-		result = ""
-	}
-	return fmt.Sprintf("<%d>capsu[%d]: %s: %s", C.LOG_AUTHPRIV|C.LOG_NOTICE, os.Getpid(), a.line(result), Escape(reason))
 }
 
 // record writes the system log's line first, which needs nothing. What else

@@ -188,20 +188,6 @@ func raisesALimit(t *testing.T, _ bool) error {
 	return wrote(lower.run(t), "unlimited\n")
 }
 
-func TestHintNamesACommandThatMendsTheInstalledProgram(t *testing.T) {
-	stock(t)
-	policy(t, "^cap_net_raw ghost\n") // the command must heed it
-	must(t, "install", "-m", "755", "-D", program, measured)
-	said := call{program: measured, args: []string{"ghost"}}.run(t).stderr
-	_, command, _ := strings.Cut(said, "hint: as root: ")
-	command, _, found := strings.Cut(command, " (or ")
-	if !found {
-		t.Fatalf("no command in %q", said)
-	}
-	must(t, "env", "PATH="+os.Getenv("PATH")+":/opt/bin", "sh", "-c", command)
-	expectRun(t, call{program: measured, args: []string{"ghost", "-c", "grep CapAmb /proc/self/status"}}.run(t), "CapAmb:\t0000000000002000\n")
-}
-
 // onlyStockCapabilities has the installed program with no capability but these,
 // for the time of a test.
 func onlyStockCapabilities(t *testing.T) {

@@ -245,6 +245,6 @@ func TestRootsKillOfTheMonitorLeavesTheTerminalWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.end()
-	x.expect("capsu: monitor: ended by a signal\nstatus 1\n")
+	x.expect("capsu: monitor: ended by signal 9\nstatus 1\n")
 	x.expectModes()
 }

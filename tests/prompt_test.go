@@ -175,7 +175,7 @@ func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	x.await("^\\")
 	os.Remove(gate)
 	x.await("secret? ")
-	time.Sleep(6 * time.Second) // longer than a module may hang after them (overdue.c)
+	time.Sleep(6 * time.Second) // longer than a monitor may be deaf to them (front.c)
 	x.typed("yes\n")
 	x.await("in the session\n")
 	x.await("now> ")

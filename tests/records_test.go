@@ -45,7 +45,7 @@ func logged(t *testing.T) func() string {
 	var text strings.Builder
 	t.Cleanup(listen(t, func(line string) {
 		// <85>Nov 24 16:34:16 capsu[123]: text
-		if at := strings.Index(line, underTest.name+"["); at > 0 && strings.ContainsRune(" >", rune(line[at-1])) && strings.HasPrefix(line, underTest.priority) {
+		if at := strings.Index(line, " "+underTest.name+"["); at >= 0 && strings.HasPrefix(line, underTest.priority) {
 			if _, own, found := strings.Cut(line[at:], "]: "); found {
 				mu.Lock()
 				text.WriteString(own + "\n")
@@ -62,7 +62,7 @@ func logged(t *testing.T) func() string {
 			defer mu.Unlock()
 			var own []string
 			for line := range strings.Lines(text.String()) {
-				if strings.Contains(line, "(to ") {
+				if strings.Contains(line, "(to ") || strings.Contains(line, "left by its caller") {
 					own = append(own, line)
 				}
 			}

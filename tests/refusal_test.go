@@ -133,10 +133,11 @@ func TestMissingPrivilegeIsExplained(t *testing.T) {
 		expectRefusal(t, call{program: to, args: in, caller: "root"}.run(t), to+": no file capabilities", "hint: ")
 	})
 	t.Run("the command it names is the remedy", func(t *testing.T) {
+		policy(t, "^cap_net_raw ghost\n") // which it must heed
 		to := copyTo(t, "/opt/copy")
 		_, rest, _ := strings.Cut(call{program: to, args: in}.run(t).stderr, "as root: ")
 		command, _, _ := strings.Cut(rest, " (or")
-		must(t, "sh", "-c", command)
+		must(t, "env", "PATH="+os.Getenv("PATH")+":/opt/bin", "sh", "-c", command)
 		expectRun(t, call{program: to, args: in}.run(t), "in\n")
 	})
 	t.Run("no_new_privs", func(t *testing.T) {

@@ -287,7 +287,7 @@ func TestRootsKillOfTheMonitorHangsUpTheSession(t *testing.T) {
 	file(t, "/opt/hangup", "", 0o666)
 	monitor := strings.TrimSpace(must(t, "ps", "-o", "ppid=", "-p", strconv.Itoa(s.pid)))
 	must(t, "kill", "-KILL", monitor)
-	if got := s.wait(t); got != 1 || !strings.Contains(s.errs.String(), "capsu: monitor: ended by a signal") {
+	if got := s.wait(t); got != 1 || !strings.Contains(s.errs.String(), "capsu: monitor: ended by signal 9") {
 		t.Errorf("status %d, stderr %q", got, s.errs)
 	}
 	eventually(t, "the session's end", func() bool { return gone(s.pid) })

@@ -6,19 +6,26 @@
  *   process, so nothing it says is believed beyond "my owner wants this".
  * MUST stop only when the monitor says so: a key is for the session first.
  * MUST fail unless the monitor has said how to end.
+ * MUST leave a monitor that does not hear its caller, who wants an end: a module
+ *   that hangs has it. It goes on alone, and closes what it has opened.
  * MUST NOT return: it is single-threaded C to its end, never a Go program.
  */
 #define _GNU_SOURCE
 #include "start.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What is passed on, as a bit of its place in FRONT_EVENTS: sent by a process,
@@ -30,9 +37,18 @@ static const struct {
 	{SIGTERM, 0, 0}, {SIGHUP, 1, 1}, {SIGINT, 2, 5}, {SIGQUIT, 3, 6}, {SIGTSTP, 4, 7},
 	{SIGCONT, 8, 8}, {SIGWINCH, 9, 9},
 };
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, NOT_STOPPED = 10 };
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, NOT_STOPPED = 10, ENDS = 4 };
 
 static int die_by, status = -1; /* how the monitor wants us to end: by a signal, or with a status */
+
+/* The signal by which the caller wants an end, until the monitor has heard of it,
+ * and for how long it has not: in turns of the clock, which leave out a pause of
+ * the whole machine. */
+static struct {
+	int sig, turns;
+	int64_t turned;
+} unheard;
+enum { TURN = 100 /* ms */, PATIENCE = 50 /* turns */ };
 
 /* Stop this process group as its terminal would. The kernel leaves an orphaned
  * group alone, in which nobody could continue us; then no SIGCONT is pending. */
@@ -78,8 +94,11 @@ static unsigned take(int signals, int sock, unsigned waiting)
 		while (listen_to(sock, 0, &waiting) > 0)
 			; /* what should have stopped us has, or was overtaken */
 	for (int i = 0; i < PASSED_ON; i++)
-		if ((int)info.ssi_signo == passed_on[i].sig)
+		if ((int)info.ssi_signo == passed_on[i].sig) {
 			waiting |= 1U << (info.ssi_code == SI_KERNEL ? passed_on[i].key : passed_on[i].sent);
+			if (i < ENDS && unheard.sig == 0)
+				unheard.sig = passed_on[i].sig;
+		}
 	return waiting;
 }
 
@@ -92,13 +111,33 @@ static unsigned pass_on(int sock, unsigned waiting)
 	return waiting;
 }
 
-/* Until the monitor is gone. */
+/* Has the monitor not heard for too long that the caller wants an end? It has heard
+ * when nothing waits to be sent or, unix(7), to be read. */
+static int is_deaf(int sock, unsigned waiting)
+{
+	struct timespec t;
+	int unread = 0;
+
+	if (unheard.sig == 0)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	int64_t now = t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+	if (waiting == 0 && (ioctl(sock, SIOCOUTQ, &unread) < 0 || unread == 0)) {
+		unheard.sig = unheard.turns = 0;
+	} else if (unheard.turns == 0 || now - unheard.turned >= TURN) {
+		unheard.turned = now;
+		unheard.turns++;
+	}
+	return unheard.turns > PATIENCE;
+}
+
+/* Until the monitor is gone, or does not hear. */
 static void serve(int sock, int signals, int monitor)
 {
 	struct pollfd fds[] = {{signals, POLLIN, 0}, {monitor, POLLIN, 0}, {sock, POLLIN, 0}};
 	unsigned waiting = 0;
 
-	while (!fds[1].revents && (poll(fds, 3, -1) >= 0 || errno == EINTR)) {
+	while (!fds[1].revents && !is_deaf(sock, waiting) && (poll(fds, 3, unheard.sig ? TURN : -1) >= 0 || errno == EINTR)) {
 		waiting = take(signals, sock, waiting);
 		if (fds[2].revents & (POLLIN | POLLHUP) && listen_to(sock, 1, &waiting) == 0)
 			fds[2].fd = -1;
@@ -107,28 +146,56 @@ static void serve(int sock, int signals, int monitor)
 	}
 }
 
-/* End as the monitor said: by a signal if it named one, else with its status. */
-static void end(void)
+static void die(int sig)
 {
 	sigset_t set;
 
-	if (die_by) {
-		signal(die_by, SIG_DFL);
-		sigemptyset(&set);
-		sigaddset(&set, die_by);
-		sigprocmask(SIG_UNBLOCK, &set, NULL);
-		raise(die_by);
-	}
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+}
+
+static struct termios modes; /* of the terminal on tty, -1 without one */
+static int tty = -1;
+
+/* Half a password reaches nobody. */
+static void restore_terminal(void)
+{
+	if (tty >= 0 && tcgetpgrp(tty) == getpgrp())
+		tcsetattr(tty, TCSAFLUSH, &modes);
+}
+
+/* End by the caller's signal, without the monitor. */
+static void leave(pid_t monitor)
+{
+	static const char text[] = "capsu: a PAM module or the name service does not return; it is left alone\n";
+
+	restore_terminal();
+	if (write(2, text, sizeof text - 1) < 0)
+		status = 1;
+	openlog("capsu", LOG_PID, LOG_AUTHPRIV);
+	syslog(LOG_NOTICE, "monitor %d: does not return; left by its caller, uid %d", (int)monitor, (int)front_start.uid);
+	die(unheard.sig);
+}
+
+/* End as the monitor said: by a signal if it named one, else with its status. */
+static void end(int sock)
+{
+	unsigned nothing = 0;
+
+	while (listen_to(sock, 0, &nothing) > 0)
+		;
+	if (die_by)
+		die(die_by);
 	if (status >= 0)
 		_exit(status);
 }
 
 void front_run(int sock, pid_t monitor)
 {
-	static const char by_signal[] = "capsu: monitor: ended by a signal\n", by_module[] = "capsu: monitor: ended by a PAM module\n";
-	struct termios modes;
-	int tty = -1, exited = 0;
-	unsigned nothing = 0;
+	int exited = 0;
 	uint64_t none = 0;
 	sigset_t set;
 
@@ -148,25 +215,27 @@ void front_run(int sock, pid_t monitor)
 		shutdown(sock, SHUT_WR); /* cannot wait: a hangup to the monitor */
 	else
 		serve(sock, signals, pidfd);
+	if (unheard.turns > PATIENCE)
+		leave(monitor);
 
 	while (waitpid(monitor, &exited, 0) < 0 && errno == EINTR)
 		;
-	while (listen_to(sock, 0, &nothing) > 0)
-		;
-	end();
-	if (tty >= 0 && tcgetpgrp(tty) == getpgrp())
-		tcsetattr(tty, TCSAFLUSH, &modes); /* half a password reaches nobody */
-	if (WIFSIGNALED(exited) && write(2, by_signal, sizeof by_signal - 1) < 0)
-		_exit(1);
-	if (WIFEXITED(exited) && WEXITSTATUS(exited) != FRONT_SAID && write(2, by_module, sizeof by_module - 1) < 0)
-		_exit(1);
+	end(sock);
+	restore_terminal();
+	if (WIFSIGNALED(exited))
+		dprintf(2, "capsu: monitor: ended by signal %d\n", WTERMSIG(exited));
+	else
+		dprintf(2, "capsu: monitor: ended without a word, as a PAM module may end it\n");
 	_exit(1);
 }
 
 void front_end(int way, int value)
 {
 	unsigned char message[2] = {(unsigned char)way, (unsigned char)value};
+	struct pollfd room = {front_start.socket, POLLOUT, 0};
 
-	for (int i = 0; i < 3 && send(front_start.socket, message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0; i++)
-		;
+	/* a front that is stopped reads later; one that is gone is no matter */
+	while (send(front_start.socket, message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EINTR))
+		poll(&room, 1, -1);
 }

@@ -51,9 +51,11 @@ void front_refuse(const char *what, const char *hint)
 	char text[512];
 	int n = snprintf(text, sizeof text, "capsu: %s\ncapsu: hint: %s\n", what, hint);
 
+	if (front_start.monitor)
+		front_end(FRONT_END, 1);
 	if (write(2, text, (size_t)n) < 0)
 		_exit(1);
-	_exit(front_start.monitor ? FRONT_SAID : 1);
+	_exit(1);
 }
 
 static void refuse_limit(int i)

@@ -63,7 +63,7 @@ int front_settle(void)
 	 * terminal access must be ignored, or reading spins. */
 	static const int caught[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGXFSZ, SIGXCPU};
 	struct sigaction sa = {.sa_flags = SA_ONSTACK | SA_RESTART};
-	sigset_t mask;
+	sigset_t none;
 
 	sigemptyset(&sa.sa_mask);
 	sa.sa_handler = nothing;
@@ -77,9 +77,6 @@ int front_settle(void)
 	sa.sa_handler = SIG_DFL;
 	if (sigaction(SIGABRT, &sa, NULL) < 0)
 		return -1;
-	if (overdue_prepare() < 0)
-		return -1;
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGIO); /* overdue.c has it on another thread */
-	return sigprocmask(SIG_SETMASK, &mask, NULL);
+	sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL);
 }

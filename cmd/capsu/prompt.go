@@ -11,23 +11,11 @@ import (
 
 // outside is the front as a prompt sees it: a key stops or ends the prompt
 // that waits, and nothing else.
-type outside struct {
-	*launcher.Front
-	watch *watch
-}
+type outside struct{ *launcher.Front }
 
 func (o outside) Descriptor() int { return o.FD }
 
-func (o outside) Begin() error {
-	ending := o.Ending()
-	o.watch.forget()
-	return interrupted(ending)
-}
-
-func (o outside) Calling(name string) (returned func()) {
-	o.watch.on(name)
-	return o.watch.between
-}
+func (o outside) Begin() error { return interrupted(o.Ending()) }
 
 func (o outside) Event() (stop bool, err error) {
 	switch e := o.Front.Event(); e.Signal {

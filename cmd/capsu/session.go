@@ -28,8 +28,6 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 			attempt.Failed(reason(err))
 		}
 	}()
-	watch := &watch{attempt: attempt}
-	watch.between()
 	m, err := launcher.NewMonitor() // 2
 	if err != nil {
 		return nil, err
@@ -62,7 +60,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err := o.chooseService(conf.Services); err != nil {
 		return nil, err
 	}
-	tx, err := open(o, name, caller, m, outside{s.front, watch}) // 3
+	tx, err := open(o, name, caller, s, m) // 3
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +68,6 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 
 	tx.OnFailure(func(err error) (delay bool) {
 		attempt.Denied(reason(authentication(o, err)))
-		watch.on("pam_authenticate")
 		var prompt *pamconv.PromptError // by which nobody could have guessed at anything
 		return o.forced || !errors.As(err, &prompt)
 	})
@@ -81,6 +78,9 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 			pamconv.Delay()
 		}
 		return nil, err
+	}
+	if s.front.Ending() != 0 { // while the stack was asked
+		return nil, launcher.ErrStopped
 	}
 	if !o.login || o.hasCommand {
 		tx.Mute()
@@ -137,8 +137,6 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	watch.off()
-	defer watch.again()
 	child, err := m.Launch(spec, s.front, warn)
 	if err != nil {
 		return nil, err
@@ -216,13 +214,13 @@ func refuseRoot(u, caller *account.User, allowed bool) error {
 }
 
 // open starts the PAM transaction and tells the modules who asks, and where.
-func open(o *sessionOptions, user string, caller *account.User, m *launcher.Monitor, outside outside) (*pamconv.Transaction, error) {
+func open(o *sessionOptions, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
 	if err := pamconv.CheckService(o.service); err != nil {
 		return nil, hinted("as root: ./install.sh installs capsu and capsu-l; others are yours to write", "PAM service %s: %w", o.service, err)
 	}
 	conv := &pamconv.Conversation{
 		In: 0, Out: 1, Err: 2,
-		Outside: outside, Waiting: m.Without,
+		Outside: outside{s.front}, Waiting: m.Without,
 		Refuse: o.mute,
 	}
 	if o.forced {

@@ -10,6 +10,7 @@ import "C"
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -53,12 +54,50 @@ func newStart() (*start, error) {
 		if r, err := C.front_settle(); r < 0 {
 			return s, fmt.Errorf("signals: %w", err)
 		}
+		spareThreads(2)
+		spareMemory()
 	}
 	if c.monitor != 1 || c.fault != C.FRONT_OK {
 		return s, explain(int(c.fault), syscall.Errno(c.err), C.GoString(c.call))
 	}
 	return s, launcher.SettleFiles(s.limits[unix.RLIMIT_NOFILE])
 }
+
+// spareThreads has the runtime start the threads now that it will want when a
+// module keeps the leader: by then a module's limits may forbid it. Each waits,
+// locked to its thread, for the next, so that there are as many.
+func spareThreads(n int) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread() // else the thread ends
+		if n > 1 {
+			spareThreads(n - 1)
+		}
+	}()
+	<-ended
+}
+
+// spareMemory has the runtime map memory now for the same reason: what describes
+// its spans, by as many blocks of a span each, and the heap. That grows by 4 MB,
+// and how much of them is left is chance: it begins anywhere. So it is made to
+// grow. Nobody touches the blocks: they cost addresses, no memory.
+func spareMemory() {
+	for range 128 {
+		spare = make([]byte, 8<<10)
+	}
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 8 {
+		spare = make([]byte, 512<<10)
+		if runtime.ReadMemStats(&now); now.HeapSys > before.HeapSys+1<<20 {
+			return
+		}
+	}
+}
+
+var spare []byte
 
 // ownPath is where this program's file is.
 func ownPath() string {
@@ -127,7 +166,6 @@ func explainPrivilege(path, setcap string) error {
 // end ends the process, and the front as well: by a signal if there is one,
 // else with status.
 func end(sig unix.Signal, status int) {
-	C.overdue_reset(0)
 	if C.front_start.monitor == 1 {
 		if sig != 0 {
 			C.front_end(C.FRONT_DIE_BY, C.int(sig))

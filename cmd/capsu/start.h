@@ -54,9 +54,6 @@ extern struct front_start front_start;
 #define FRONT_DIE_BY 'D'
 #define FRONT_END 'E'
 
-/* How the monitor exits if it has not told the front how to end, but its caller. */
-#define FRONT_SAID 2
-
 /* front_settle ends the start: handlers that do nothing for the terminal's
  * signals, and an empty signal mask on the calling thread, which must be the leader. */
 int front_settle(void);
@@ -88,20 +85,8 @@ void front_run(int sock, pid_t monitor) __attribute__((noreturn));
 int front_capabilities(int set, uint64_t *e, uint64_t *p, uint64_t *i);
 
 /* front_end tells the front how to end once the monitor is gone: FRONT_DIE_BY and
- * a signal, or FRONT_END and a status. A front that is told nothing fails: a
- * module that ends the monitor has made no session go well. */
+ * a signal, or FRONT_END and a status. A front that is told nothing fails: where a
+ * module ends the monitor no session went well. */
 void front_end(int way, int value);
-
-/* overdue_prepare makes ready for the rest; on the leader, -1 with errno. */
-int overdue_prepare(void);
-
-/* overdue_watch has the monitor end if what runs on the leader now does not
- * return in time when the caller wants an end; with hangup_counts also when the front
- * is gone. Then the system log is told log and the caller say. On the leader. */
-void overdue_watch(const char *log, size_t logged, const char *say, size_t said, int hangup_counts);
-
-/* overdue_reset forgets who wanted an end, and watches on or (0) no more: for a
- * session and for a prompt, which hear the caller themselves. */
-void overdue_reset(int watched);
 
 #endif
