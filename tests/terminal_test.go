@@ -32,9 +32,18 @@ type terminal struct {
 func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	cmd := call{caller: caller, wrapper: []string{"bash", "-c", "trap : INT QUIT; " + script}, program: "-"}.command(ctx)
+	// What the session's leader wrote last can be lost when it ends, so it waits.
+	const whole = "\036"
+	script = `trap 's=$?; printf "\036"; read -r <&3; exit $s' EXIT; trap : INT QUIT; ` + script
+	cmd := call{caller: caller, wrapper: []string{"bash", "-c", script}, program: "-"}.command(ctx)
 	cmd.Env = append(cmd.Env, env...)
+	waits, read, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.ExtraFiles = []*os.File{waits}
 	master, err := pty.Start(cmd)
+	waits.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +68,13 @@ func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 		defer close(term.done)
 		for buf := make([]byte, 4096); ; {
 			n, err := master.Read(buf)
+			text, rest, end := strings.Cut(string(buf[:n]), whole)
 			term.mu.Lock()
-			term.text.Write(buf[:n])
+			term.text.WriteString(text + rest)
 			term.mu.Unlock()
+			if err != nil || end {
+				read.Close()
+			}
 			if err != nil {
 				return
 			}
