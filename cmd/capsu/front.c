@@ -146,7 +146,7 @@ static void serve(int sock, int signals, int monitor)
 	}
 }
 
-static void die(int sig)
+static void __attribute__((noreturn)) die(int sig)
 {
 	sigset_t set;
 
@@ -155,6 +155,7 @@ static void die(int sig)
 	sigaddset(&set, sig);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	raise(sig);
+	_exit(128 + sig); /* process 1 of a namespace does not die by it */
 }
 
 static struct termios modes; /* of the terminal on tty, -1 without one */
@@ -168,13 +169,12 @@ static void restore_terminal(void)
 }
 
 /* End by the caller's signal, without the monitor. */
-static void leave(pid_t monitor)
+static void __attribute__((noreturn)) leave(pid_t monitor)
 {
 	static const char text[] = "capsu: a PAM module or the name service does not return; it is left alone\n";
 
 	restore_terminal();
-	if (write(2, text, sizeof text - 1) < 0)
-		status = 1;
+	dprintf(2, "%s", text);
 	openlog("capsu", LOG_PID, LOG_AUTHPRIV);
 	syslog(LOG_NOTICE, "monitor %d: does not return; left by its caller, uid %d", (int)monitor, (int)front_start.uid);
 	die(unheard.sig);
