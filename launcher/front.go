@@ -100,6 +100,14 @@ func (f *Front) wantsEnd() (end bool) {
 	}
 }
 
+// Left tells whether the front is gone, without taking an event: what is said then
+// would only disturb its caller, who does something else.
+func (f *Front) Left() bool {
+	fds := []unix.PollFd{{Fd: int32(f.FD)}}
+	n, err := unix.Poll(fds, 0)
+	return f.closed || err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
+}
+
 // Gone tells whether the front has been seen to be gone.
 func (f *Front) Gone() bool { return f.closed }
 
@@ -153,7 +161,11 @@ const launchGrace = 2 * time.Second
 // waitBeside waits until fd, the child's report, is readable. When the front
 // wants an end that stays there, for Wait, and the child has a grace.
 func (f *Front) waitBeside(fd int) error {
-	for timeout := -1; ; {
+	timeout := -1
+	if f.ending != 0 || f.closed {
+		timeout = int(launchGrace / time.Millisecond)
+	}
+	for {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, f.poll()}
 		if timeout >= 0 {
 			fds = fds[:1]

@@ -64,6 +64,7 @@ func (m *Monitor) Wait(c *Child, front *Front, grace time.Duration) (*Result, er
 	if err != nil {
 		return nil, errors.Join(err, m.End(c))
 	}
+	front.wantsEnd() // of the session, which has ended
 	c.close()
 	return &w.result, nil
 }
@@ -156,8 +157,8 @@ func (w *waiting) hasStopped(sig unix.Signal) error {
 		w.relay.suspend()
 	}
 	w.stopped = true
-	if sig != unix.SIGTTIN && sig != unix.SIGTTOU {
-		sig = unix.SIGTSTP
+	if sig != unix.SIGTTIN && sig != unix.SIGTTOU || w.relay == nil && tty.Foreground(0) {
+		sig = unix.SIGTSTP // in the foreground the front would not stop for wanting the terminal
 	}
 	if err := w.front.RequestStop(sig); err != nil && err != unix.EAGAIN { // full: it has been asked
 		return fmt.Errorf("front: %w", err)

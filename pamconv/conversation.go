@@ -47,12 +47,14 @@ type Outside interface {
 	Descriptor() int
 	// Begin forgets the keys that came when no prompt waited. An error ends the prompt.
 	Begin() error
-	// Event is called when Descriptor is readable. stop asks for Stop; an error
-	// ends the prompt.
-	Event() (stop bool, err error)
+	// Event is called when Descriptor is readable. stop asks for Stop, again for
+	// the prompt to be shown anew; an error ends it.
+	Event() (stop, again bool, err error)
 	// Stop stops what the caller's shell sees, by SIGTSTP or SIGTTIN, and returns
 	// when it goes on. stopped is false if there is nobody who could continue it.
 	Stop(sig unix.Signal) (stopped bool, err error)
+	// Left tells whether nobody waits any more who could want to read what modules say.
+	Left() bool
 }
 
 // The ways a prompt ends without an answer.
@@ -105,6 +107,9 @@ func (c *Conversation) show(fd int, text string) {
 		c.Tell(text)
 		return
 	}
+	if c.Outside != nil && c.Outside.Left() {
+		return
+	}
 	Show(fd, text+"\n")
 }
 
@@ -132,8 +137,12 @@ func (c *Conversation) prompt(text string, echo bool) (string, error) {
 	return unsafe.String(&c.reply[0], c.used), nil
 }
 
-// errStop says that the prompt has to be stopped and shown again.
-var errStop = errors.New("stopped")
+// errStop says that the prompt has to be stopped and shown again, errAgain that
+// it has been.
+var (
+	errStop  = errors.New("stopped")
+	errAgain = errors.New("continued")
+)
 
 // read shows the prompt and takes a line, again after each stop.
 func (c *Conversation) read(text string, echo bool) error {
@@ -154,6 +163,10 @@ func (c *Conversation) read(text string, echo bool) error {
 			continue
 		}
 		err := c.ask(text, echo, onTerminal)
+		if err == errAgain {
+			c.wipe()
+			continue
+		}
 		if err != errStop {
 			return err
 		}
@@ -204,7 +217,10 @@ func (c *Conversation) line(onTerminal bool) error {
 		most = maxReply
 	}
 	for {
-		if err := c.poll(); err != nil {
+		switch err := c.poll(); {
+		case err == errAgain && !onTerminal:
+			continue // nobody has disturbed it
+		case err != nil:
 			return err
 		}
 		if c.used == maxReply {
@@ -261,10 +277,14 @@ func (c *Conversation) poll() error {
 			return err
 		}
 		if fds[1].Revents != 0 {
-			if stop, err := c.Outside.Event(); err != nil {
+			stop, again, err := c.Outside.Event()
+			switch {
+			case err != nil:
 				return err
-			} else if stop {
+			case stop:
 				return errStop
+			case again:
+				return errAgain
 			}
 			continue
 		}

@@ -186,8 +186,9 @@ type ending int
 
 func (e ending) Descriptor() int              { return int(e) }
 func (ending) Begin() error                   { return nil }
-func (ending) Event() (bool, error)           { return false, errEvent }
+func (ending) Event() (bool, bool, error)     { return false, false, errEvent }
 func (ending) Stop(unix.Signal) (bool, error) { return false, nil }
+func (ending) Left() bool                     { return false }
 
 var (
 	errEvent   = errors.New("the caller wants an end")

@@ -87,7 +87,7 @@ func (m Module) Mistakes(caller bool) string {
 		return guard
 	case condition:
 		for i, arg := range m.Args[:max(len(m.Args)-1, 0)] {
-			if next := m.Args[i+1]; arg == "ruser" && (next == "ingroup" || next == "notingroup") {
+			if next := m.Args[i+1]; strings.EqualFold(arg, "ruser") && (strings.EqualFold(next, "ingroup") || strings.EqualFold(next, "notingroup")) {
 				return "takes the target for the caller since Linux-PAM 1.7: name callers with ruser in NAME:NAME"
 			}
 		}

@@ -89,7 +89,7 @@ func TestModulesThatMisbehave(t *testing.T) {
 // ends are the deeds after which nobody is there to close PAM.
 var ends = map[string]bool{"exit": true, "_exit": true, "abort": true, "crash": true, "kill": true}
 
-const left = "capsu: a PAM module or the name service does not return; it is left alone\n"
+const left = "capsu: a PAM module or the name service does not answer; it is left alone\n"
 
 // A module that never returns holds the monitor's only thread for PAM. Its caller
 // gets his shell back by any signal to end; the monitor is root's to end.
@@ -145,7 +145,7 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 						t.Errorf("%v: %q", signals[i], said[i].String())
 					}
 				}
-				if got := strings.Count(log(), ": does not return; left by its caller, uid "+id(t, "-u", "alpha")); got != len(calls) {
+				if got := strings.Count(log(), ": does not answer; left by its caller, uid "+id(t, "-u", "alpha")); got != len(calls) {
 					t.Errorf("%d times in the log: %q", got, log())
 				}
 			})
@@ -184,5 +184,29 @@ func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 				t.Errorf("sessions %q", got)
 			}
 		})
+	}
+}
+
+// The signal that has ended a session is none that its closing has not heard.
+func TestASlowClosingKeepsTheStatusOfTheSession(t *testing.T) {
+	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
+	must(t, "install", "-d", "-m", "777", gates)
+	t.Cleanup(func() { os.RemoveAll(gates) })
+	stack(t, waiting)
+	file(t, gates+"/close", "", 0o666)
+	cmd := call{args: []string{"ghost", "-c", "trap 'exit 3' INT; touch " + gates + "/session; while :; do sleep 0.05; done"}}.command(t.Context())
+	var said strings.Builder
+	cmd.Stdin, cmd.Stderr = strings.NewReader(password+"\n"), &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the session", func() bool { _, err := os.Stat(gates + "/session"); return err == nil })
+	cmd.Process.Signal(syscall.SIGINT)
+	eventually(t, "the closing", func() bool { _, err := os.Stat(gates + "/close.reached"); return err == nil })
+	time.Sleep(6 * time.Second) // longer than the front waits for one who does not hear
+	os.Remove(gates + "/close")
+	cmd.Wait()
+	if status := shellStatus(cmd.ProcessState); status != 3 || strings.Contains(said.String(), left) {
+		t.Errorf("status %d, %q", status, said.String())
 	}
 }

@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -77,6 +78,34 @@ func TestTerminalOwnerDirective(t *testing.T) {
 			if strings.Contains(c.conf, "-cap_chown") && !strings.Contains(x.screen(), "CapabilitiesSet") {
 				t.Errorf("the directive is not named: %q", x.screen())
 			}
+		})
+	}
+}
+
+// While modules run, which may hang, the caller's terminal is the caller's.
+func TestNoModuleRunsWhileTheTerminalIsTheTargets(t *testing.T) {
+	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
+	file(t, "/etc/pam.d/capsu-l", waiting, 0o644)
+	site(t, "TerminalOwner on")
+	for _, phase := range []string{"open", "close"} {
+		t.Run(phase, func(t *testing.T) {
+			must(t, "install", "-d", "-m", "777", gates)
+			t.Cleanup(func() { os.RemoveAll(gates) })
+			file(t, gates+"/"+phase, "", 0o666)
+			x := onTerminal(t, "alpha", "read go; "+program+" -T - ghost -c 'stat -c \"owner %U\" $(tty)'; echo over")
+			mine := strings.TrimSpace(must(t, "readlink", "/proc/"+strconv.Itoa(x.cmd.Process.Pid)+"/fd/0"))
+			must(t, "chown", "alpha", mine)
+			x.typed("go\n")
+			x.await("Password: ")
+			x.typed(password + "\n")
+			eventually(t, "the gate", func() bool { _, err := os.Stat(gates + "/" + phase + ".reached"); return err == nil })
+			if owner := must(t, "stat", "-c", "%U", mine); owner != "alpha\n" {
+				t.Errorf("the terminal is %s", owner)
+			}
+			os.Remove(gates + "/" + phase)
+			x.await("owner ghost\n")
+			x.await("over\n")
+			x.end()
 		})
 	}
 }

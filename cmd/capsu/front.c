@@ -22,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <termios.h>
@@ -37,7 +38,7 @@ static const struct {
 	{SIGTERM, 0, 0}, {SIGHUP, 1, 1}, {SIGINT, 2, 5}, {SIGQUIT, 3, 6}, {SIGTSTP, 4, 7},
 	{SIGCONT, 8, 8}, {SIGWINCH, 9, 9},
 };
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, NOT_STOPPED = 10, ENDS = 4 };
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, GOES_ON = 8, NOT_STOPPED = 10, ENDS = 4 };
 
 static int die_by, status = -1; /* how the monitor wants us to end: by a signal, or with a status */
 
@@ -50,12 +51,23 @@ static struct {
 } unheard;
 enum { TURN = 100 /* ms */, PATIENCE = 50 /* turns */ };
 
-/* Stop this process group as its terminal would. The kernel leaves an orphaned
+static struct termios modes; /* of the terminal on tty, -1 without one */
+static int tty = -1;
+
+static int in_foreground(void)
+{
+	return tty >= 0 && tcgetpgrp(tty) == getpgrp();
+}
+
+/* Stop this process group as its terminal would: for wanting it (SIGTTIN, SIGTTOU)
+ * only in the background, which fg may have ended meanwhile. The kernel leaves an orphaned
  * group alone, in which nobody could continue us; then no SIGCONT is pending. */
 static unsigned stop(int sig)
 {
 	sigset_t only, pending;
 
+	if (sig != SIGTSTP && in_foreground())
+		return 1U << GOES_ON;
 	sigemptyset(&only);
 	sigaddset(&only, sig);
 	signal(sig, SIG_DFL);
@@ -158,34 +170,46 @@ static void __attribute__((noreturn)) die(int sig)
 	_exit(128 + sig); /* process 1 of a namespace does not die by it */
 }
 
-static struct termios modes; /* of the terminal on tty, -1 without one */
-static int tty = -1;
-
 /* Half a password reaches nobody. */
 static void restore_terminal(void)
 {
-	if (tty >= 0 && tcgetpgrp(tty) == getpgrp())
+	if (in_foreground())
 		tcsetattr(tty, TCSAFLUSH, &modes);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+/* From here on no call waits for longer than a second: neither a log daemon nor a
+ * reader of standard error that does nothing keeps the caller. */
+static void do_not_wait(void)
+{
+	const struct sigaction sa = {.sa_handler = nothing};
+	const struct itimerval second = {{1, 0}, {1, 0}};
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &second, NULL);
 }
 
 /* End by the caller's signal, without the monitor. */
 static void __attribute__((noreturn)) leave(pid_t monitor)
 {
-	static const char text[] = "capsu: a PAM module or the name service does not return; it is left alone\n";
-
+	do_not_wait();
 	restore_terminal();
-	dprintf(2, "%s", text);
+	dprintf(2, "capsu: a PAM module or the name service does not answer; it is left alone\n");
 	openlog("capsu", LOG_PID, LOG_AUTHPRIV);
-	syslog(LOG_NOTICE, "monitor %d: does not return; left by its caller, uid %d", (int)monitor, (int)front_start.uid);
+	syslog(LOG_NOTICE, "monitor %d: does not answer; left by its caller, uid %d", (int)monitor, (int)front_start.uid);
 	die(unheard.sig);
 }
 
 /* End as the monitor said: by a signal if it named one, else with its status. */
 static void end(int sock)
 {
-	unsigned nothing = 0;
+	unsigned none = 0;
 
-	while (listen_to(sock, 0, &nothing) > 0)
+	while (listen_to(sock, 0, &none) > 0)
 		;
 	if (die_by)
 		die(die_by);
@@ -221,6 +245,7 @@ void front_run(int sock, pid_t monitor)
 	while (waitpid(monitor, &exited, 0) < 0 && errno == EINTR)
 		;
 	end(sock);
+	do_not_wait();
 	restore_terminal();
 	if (WIFSIGNALED(exited))
 		dprintf(2, "capsu: monitor: ended by signal %d\n", WTERMSIG(exited));

@@ -17,14 +17,16 @@ func (o outside) Descriptor() int { return o.FD }
 
 func (o outside) Begin() error { return interrupted(o.Ending()) }
 
-func (o outside) Event() (stop bool, err error) {
+func (o outside) Event() (stop, again bool, err error) {
 	switch e := o.Front.Event(); e.Signal {
 	case unix.SIGTSTP:
-		return true, nil
+		return true, false, nil
+	case unix.SIGCONT: // somebody has stopped the front, and the terminal was a shell's
+		return false, true, nil
 	case unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP:
-		return false, interrupted(e.Signal)
+		return false, false, interrupted(e.Signal)
 	}
-	return false, nil
+	return false, false, nil
 }
 
 func (o outside) Stop(sig unix.Signal) (stopped bool, err error) {

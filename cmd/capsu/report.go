@@ -201,6 +201,16 @@ var aside = say
 
 func warn(err error) { aside("capsu: warning: " + records.Escape(err.Error()) + "\n") }
 
-// say and tell write to standard error and output.
-func say(text string)  { pamconv.Show(2, text) }
-func tell(text string) { pamconv.Show(1, text) }
+// say and tell write to standard error and output, unless the front has left:
+// then its caller reads something else there.
+func say(text string)  { show(2, text) }
+func tell(text string) { show(1, text) }
+
+func show(fd int, text string) {
+	if front == nil || !front.Left() {
+		pamconv.Show(fd, text)
+	}
+}
+
+// front is the monitor's, once there is one.
+var front *launcher.Front

@@ -113,11 +113,6 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 		return nil, err
 	}
 	defer t.terminal.Close()
-	back, err := conf.giveTerminal(m, t)
-	if err != nil {
-		return nil, err
-	}
-	defer back(&err)
 	if o.login {
 		defer attempt.Login(t.terminal.NameOr(attempt.Terminal))()
 	}
@@ -129,6 +124,12 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// While it is the target's no module runs, which could keep it so.
+	back, err := conf.giveTerminal(m, t)
+	if err != nil {
+		return nil, err
+	}
+	defer back(&err)
 
 	if s.front.Ending() != 0 {
 		return nil, launcher.ErrStopped

@@ -54,6 +54,7 @@ func newStart() (*start, error) {
 		if r, err := C.front_settle(); r < 0 {
 			return s, fmt.Errorf("signals: %w", err)
 		}
+		front = s.front
 		spareThreads(2)
 		spareMemory()
 	}
