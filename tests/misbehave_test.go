@@ -89,7 +89,7 @@ func TestModulesThatMisbehave(t *testing.T) {
 // ends are the deeds after which nobody is there to close PAM.
 var ends = map[string]bool{"exit": true, "_exit": true, "abort": true, "crash": true, "kill": true}
 
-const left = "capsu: a PAM module or the name service does not answer; it is left alone\n"
+const left = "capsu: a PAM module or the name service does not answer; it is left alone\ncapsu: hint: the system log may tell an administrator why\n"
 
 // A module that never returns holds the monitor's only thread for PAM. Its caller
 // gets his shell back by any signal to end; the monitor is root's to end.

@@ -245,6 +245,6 @@ func TestRootsKillOfTheMonitorLeavesTheTerminalWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.end()
-	x.expect("capsu: monitor: ended by signal 9\nstatus 1\n")
+	x.expect("capsu: monitor: ended by signal 9\ncapsu: hint: the system log may tell an administrator why\nstatus 1\n")
 	x.expectModes()
 }

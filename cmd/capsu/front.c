@@ -29,6 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { GOES_ON = 8, NOT_STOPPED = 10 }; /* places in FRONT_EVENTS */
+
 /* What is passed on, as a bit of its place in FRONT_EVENTS: sent by a process,
  * and sent by the kernel, for a key. */
 static const struct {
@@ -36,9 +38,9 @@ static const struct {
 	unsigned char sent, key;
 } passed_on[] = {
 	{SIGTERM, 0, 0}, {SIGHUP, 1, 1}, {SIGINT, 2, 5}, {SIGQUIT, 3, 6}, {SIGTSTP, 4, 7},
-	{SIGCONT, 8, 8}, {SIGWINCH, 9, 9},
+	{SIGCONT, GOES_ON, GOES_ON}, {SIGWINCH, 9, 9},
 };
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, GOES_ON = 8, NOT_STOPPED = 10, ENDS = 4 };
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, ENDS = 4 };
 
 static int die_by, status = -1; /* how the monitor wants us to end: by a signal, or with a status */
 
@@ -193,12 +195,14 @@ static void do_not_wait(void)
 	setitimer(ITIMER_REAL, &second, NULL);
 }
 
+#define HINT "capsu: hint: the system log may tell an administrator why\n"
+
 /* End by the caller's signal, without the monitor. */
 static void __attribute__((noreturn)) leave(pid_t monitor)
 {
 	do_not_wait();
 	restore_terminal();
-	dprintf(2, "capsu: a PAM module or the name service does not answer; it is left alone\n");
+	dprintf(2, "capsu: a PAM module or the name service does not answer; it is left alone\n" HINT);
 	openlog("capsu", LOG_PID, LOG_AUTHPRIV);
 	syslog(LOG_NOTICE, "monitor %d: does not answer; left by its caller, uid %d", (int)monitor, (int)front_start.uid);
 	die(unheard.sig);
@@ -248,9 +252,9 @@ void front_run(int sock, pid_t monitor)
 	do_not_wait();
 	restore_terminal();
 	if (WIFSIGNALED(exited))
-		dprintf(2, "capsu: monitor: ended by signal %d\n", WTERMSIG(exited));
+		dprintf(2, "capsu: monitor: ended by signal %d\n" HINT, WTERMSIG(exited));
 	else
-		dprintf(2, "capsu: monitor: ended without a word, as a PAM module may end it\n");
+		dprintf(2, "capsu: monitor: ended without a word, as a PAM module may end it\n" HINT);
 	_exit(1);
 }
 

@@ -88,16 +88,18 @@ func (c *configuration) giveTerminal(m *launcher.Monitor, t *target) (back func(
 			return nil
 		}
 	}
-	if err := m.With(give(t.user.UID)); err != nil {
-		return nothing, err
-	}
-	c.gave = true
-	return func(err *error) {
+	back = func(err *error) {
 		var st unix.Stat_t
 		if unix.Fstat(0, &st) != nil || st.Uid == t.user.UID { // else somebody has given it on
 			closing(err, m, give(t.caller.UID))
 		}
-	}, nil
+	}
+	if err := m.With(give(t.user.UID)); err != nil {
+		back(&err) // it may have been given, and what came after has failed
+		return nothing, err
+	}
+	c.gave = true
+	return back, nil
 }
 
 // injectable tells whether the kernel lets a process push input into its
