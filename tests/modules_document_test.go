@@ -41,6 +41,7 @@ func TestEveryModuleIsAsUnderSuOrSaysWhy(t *testing.T) {
 		}
 		t.Run(r.String(), func(t *testing.T) {
 			serve(t, r.servers)
+			r.keep(t)
 			line := r.line(t)
 			lines = append(lines, line)
 			if !*recordModules && !slices.Contains(recorded, line) {
@@ -118,7 +119,7 @@ func (r row) compared(t *testing.T, caller, underSu, does string) string {
 func (r row) needs(t *testing.T, does, without string) string {
 	t.Helper()
 	tabled, more := r.tabled(t)
-	if r.shows || r.unseen != "" || does == without {
+	if r.shows || r.part || r.unseen != "" || does == without {
 		if len(more) > 0 {
 			return capNames(more) + " (not measured)"
 		}

@@ -18,20 +18,20 @@ var othersTrials = map[string]trial{
 	"oath/auth": {args: "usersfile=/opt/m/oath window=5 digits=6", input: hotp(secret, 3) + "\n",
 		reset: "echo 'HOTP ghost - " + secretHex + "' >/opt/m/oath; chmod 600 /opt/m/oath",
 		left:  "stat -c '%n %U %G %a' /opt/m/oath; cut -f 1-5 /opt/m/oath"},
-	"u2f/auth": {args: "authfile=/home/ghost/u2f debug debug_file=/opt/m/u2f.log cue", log: true,
-		reset: `rm -f /opt/m/u2f.log; install -m 666 /dev/null /opt/m/u2f.log
-echo 'ghost:a2V5,a2V5,es256,+presence' >/home/ghost/u2f; chown ghost: /home/ghost/u2f; chmod 600 /home/ghost/u2f`,
-		left: "cut -d: -f 3- /opt/m/u2f.log; rm /home/ghost/u2f"},
+	"u2f/auth":              {args: "authfile=/home/ghost/u2f " + u2fLog, log: true, reset: u2fKey, left: u2fSaid},
+	"u2f/auth: as the user": {args: "authfile=/home/ghost/u2f openasuser " + u2fLog, log: true, reset: u2fKey, left: u2fSaid},
 	"ssh_agent_auth/auth": {servers: []string{"agent"}, args: "file=/opt/m/authorized", log: true,
 		env: []string{"SSH_AUTH_SOCK=/opt/m/agent/socket"}},
 	"pwdfile/auth": {args: "pwdfile=/opt/m/pwdfile", input: password + "\n", log: true},
 
 	"krb5/auth":                   {servers: kerberos, input: password + "\n", log: true, inside: ticket, left: caches},
-	"krb5/auth: a wrong password": {servers: kerberos, input: "wrong\n", log: true, left: caches},
-	"krb5/auth: a cache elsewhere": {servers: kerberos, args: "ccache=FILE:/opt/m/caches/%u", input: password + "\n",
-		reset: "rm -rf /opt/m/caches; install -d -m 1777 /opt/m/caches", inside: ticket, left: caches + "; ls /opt/m/caches"},
-	"krb5/account": {servers: kerberos, above: krb5Auth, input: password + "\n", inside: ticket, left: caches, answer: true},
-	"krb5/session": {servers: kerberos, above: krb5Auth, input: password + "\n", inside: ticket, left: caches, answer: true},
+	"krb5/auth: a wrong password": {part: true, servers: kerberos, reset: noCaches, input: "wrong\n", log: true, left: caches},
+	"krb5/auth: a cache elsewhere": {part: true, servers: kerberos, args: "ccache=FILE:/opt/m/caches/%u", input: password + "\n",
+		reset: noCaches + "; rm -rf /opt/m/caches; install -d -m 1777 /opt/m/caches", inside: ticket, left: caches + "; ls /opt/m/caches"},
+	"krb5/account": {part: true, servers: kerberos, above: krb5Auth, reset: noCaches, input: password + "\n", inside: ticket,
+		left: caches, answer: true},
+	"krb5/session": {part: true, servers: kerberos, above: krb5Auth, reset: noCaches, input: password + "\n", inside: ticket,
+		left: caches, answer: true},
 	"krb5/password": {servers: kerberos, input: newOnes, log: true, left: newKey,
 		reset: "kadmin.local cpw -pw '" + password + "' ghost >/dev/null"},
 
@@ -60,25 +60,27 @@ echo 'ghost:a2V5,a2V5,es256,+presence' >/home/ghost/u2f; chown ghost: /home/ghos
 	"script/password": {args: "dir=/opt/m/scripts", input: newOnes, reset: noted, left: notes, shows: true},
 	"python":          {args: "/opt/m/module.py", reset: noted, left: notes},
 
-	"fscrypt": {answer: true},
-	"cgfs":    {answer: true},
+	"fscrypt": {unseen: "no file system with encryption here"},
 
 	"pwquality/password": {input: "abc\nabc\n", args: "retry=1"},
 	"passwdqc/password":  {input: "abc\nabc\n", args: "retry=1"},
 
 	"ccreds/auth": {args: "action=store ccredsfile=/opt/m/ccreds", above: "auth required pam_unix.so\n", input: password + "\n",
 		reset: "rm -f /opt/m/ccreds", left: "stat -c '%n %U %G %a' /opt/m/ccreds"},
-	"abl/auth": {answer: true},
+	"abl/auth": {args: "config=/opt/m/abl.conf", again: true, control: "required", below: deniedElse,
+		reset: "rm -rf /opt/m/abl; install -d -m 700 /opt/m/abl",
+		left:  "stat -c '%n %U %G %a' /opt/m/abl/*.db; grep -c ghost /opt/m/abl/users.db"},
 
 	"oddjob_mkhomedir": {answer: true},
 	"oddjob_mkhomedir/session": {servers: []string{"dbus", "oddjob"}, target: "newhome", reset: "rm -rf /home/newhome",
 		left: "stat -c '%n %U %G %a' /home/newhome /home/newhome/.*; rm -rf /home/newhome"},
 
-	"kwallet5":      {answer: true},
-	"gnome_keyring": {answer: true},
-	"pkcs11":        {answer: true},
-	"p11":           {answer: true},
-	"fprintd":       {unseen: "no fingerprint reader"},
+	"kwallet5":      {above: unixAuth, input: password + "\n", answer: true},
+	"kwallet5/auth": {above: unixAuth, args: wallet, input: password + "\n", reset: noWallet, left: wallets},
+	"kwallet5/session": {above: unixAuth + "auth optional pam_kwallet5.so " + wallet + "\n", args: wallet,
+		input: password + "\n", reset: noWallet, left: wallets},
+
+	"fprintd": {unseen: "no fingerprint reader"},
 }
 
 func init() { maps.Copy(trials, othersTrials) }
@@ -90,6 +92,17 @@ var (
 )
 
 const (
+	unixAuth = "auth required pam_unix.so\n"
+	u2fLog   = "debug debug_file=/opt/m/u2f.log cue"
+	u2fKey   = `rm -f /opt/m/u2f.log; install -m 666 /dev/null /opt/m/u2f.log
+echo 'ghost:a2V5,a2V5,es256,+presence' >/home/ghost/u2f; chown ghost: /home/ghost/u2f; chmod 600 /home/ghost/u2f`
+	// There is no token: it reads the key, and finds no device.
+	u2fSaid = "cut -d: -f 3- /opt/m/u2f.log | grep -v Challenge; rm /home/ghost/u2f"
+	// The program of the wallet is the tests' own: KDE's wants a desktop.
+	wallet   = "kwalletd=/opt/m/kwalletd force_run"
+	noWallet = "rm -rf /home/ghost/.local " + `/tmp/kwallet*; rm -rf /opt/m/notes; install -d -m 777 /opt/m/notes`
+	wallets  = `for n in $(seq 100); do [ -s /opt/m/notes/wallet ] && break; sleep 0.05; done
+cat /opt/m/notes/wallet; cd /home/ghost && find .local -printf '%p %u %g %m %s\n' | sort`
 	// A secret with a counter, as google-authenticator writes it.
 	googleSecret = `rm -f /home/ghost/.google_authenticator
 printf '%s\n' ` + secretBase32 + ` '" HOTP_COUNTER 7' '" RATE_LIMIT 9 30' >/home/ghost/.google_authenticator
@@ -98,8 +111,9 @@ chown ghost: /home/ghost/.google_authenticator; chmod 400 /home/ghost/.google_au
 	// The ticket that a session has: whose it is, and whose file.
 	ticket = `klist 2>&1 | grep -E '^(Ticket cache|Default)|krbtgt/' | sed 's/.*  krbtgt/krbtgt/'
 stat -c '%U %G %a' "${KRB5CCNAME#FILE:}"`
-	caches = "find /tmp -name 'krb5*'"
-	newKey = "echo '" + newPassword + "' | KRB5CCNAME=MEMORY: kinit ghost >/dev/null && echo the new password"
+	noCaches = "rm -f /tmp/krb5*"
+	caches   = "find /tmp -name 'krb5*'"
+	newKey   = "echo '" + newPassword + "' | KRB5CCNAME=MEMORY: kinit ghost >/dev/null && echo the new password"
 	// Root finds out which password the directory has.
 	ldapNew = `ldapwhoami -x -H ldap://127.0.0.1:@LDAP@/ -D uid=ghost,ou=people,dc=capsu,dc=test -w '` + newPassword + `'`
 	tmpdirs = "find /tmp -mindepth 1 -printf '%p %u %g %m\\n' | sort"

@@ -19,9 +19,8 @@ import (
 var othersPackages = []string{
 	"libpam-google-authenticator", "libpam-oath", "libpam-u2f", "libpam-ssh-agent-auth", "libpam-pwdfile",
 	"libpam-krb5", "libpam-ldapd", "libpam-sss", "libpam-radius-auth", "libpam-tmpdir", "libpam-mount", "libpam-script",
-	"libpam-python", "libpam-fscrypt", "libpam-cgfs", "libpam-pwquality", "libpam-passwdqc", "libpam-ccreds",
-	"libpam-abl", "oddjob-mkhomedir", "libpam-kwallet5", "libpam-gnome-keyring", "libpam-pkcs11", "libpam-p11",
-	"libpam-fprintd",
+	"libpam-python", "libpam-fscrypt", "libpam-pwquality", "libpam-passwdqc", "libpam-ccreds",
+	"libpam-abl", "oddjob-mkhomedir", "libpam-kwallet5", "libpam-fprintd",
 }
 
 // othersFiles are the modules of those packages. Later releases may lack some.
@@ -86,6 +85,17 @@ def pam_sm_close_session(pamh, flags, argv): return note(pamh, "close")
 def pam_sm_chauthtok(pamh, flags, argv): return note(pamh, "password")
 END
 echo "ghost:$(getent shadow ghost | cut -d: -f2)" >/opt/m/pwdfile; chmod 600 /opt/m/pwdfile
+cat >/opt/m/kwalletd <<'END'
+#!/bin/sh
+{
+	grep -E '^(Uid|Gid|Groups|Cap)' /proc/$$/status
+	env | grep -vE '^(_|PWD|OLDPWD|SHLVL|PAM_KWALLET5_LOGIN)=' | sort
+} >/opt/m/notes/wallet.new
+mv /opt/m/notes/wallet.new /opt/m/notes/wallet
+END
+chmod 755 /opt/m/kwalletd
+printf '%s\n' db_home=/opt/m/abl host_db=/opt/m/abl/hosts.db user_db=/opt/m/abl/users.db user_purge=2d \
+	'user_rule=*:1/1h' >/opt/m/abl.conf
 cat >/etc/security/pam_mount.conf.xml <<END
 <?xml version="1.0" encoding="utf-8" ?>
 <pam_mount>

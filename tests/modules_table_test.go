@@ -29,6 +29,7 @@ type trial struct {
 	// shows says that what is observed are capabilities of the file's, or that
 	// the module needs what it gives: its needs are not measured.
 	shows bool
+	part  bool // it does a part of its work only: what it needs is measured in other trials
 }
 
 // trialWorld is root's script that makes what the trials name.
@@ -57,7 +58,12 @@ const (
 	// helperText is what modules start: it notes all of what it is.
 	helperText = `#!/bin/sh -p
 {
-	grep -E '^(Uid|Gid|Groups|Umask|Cap|NoNewPrivs|SigIgn|SigBlk)' /proc/$$/status
+	# not SigBlk: su blocks signals while it waits, and what it starts to close keeps that
+	while IFS= read -r line; do
+		case $line in
+		Uid:* | Gid:* | Groups:* | Umask:* | Cap* | NoNewPrivs:* | SigIgn:*) echo "$line" ;;
+		esac
+	done </proc/$$/status
 	tr -s ' ' </proc/$$/limits
 	pwd -P
 	env | grep -vE '^(_|PWD|OLDPWD|SHLVL)=' | sort
@@ -100,7 +106,7 @@ var trials = map[string]trial{
 
 	"faildelay/auth": {args: "delay=100000", unseen: "how long a refusal takes is not compared"},
 
-	"faillock/auth": {args: "authfail dir=/opt/m/faillock", control: "[default=die]", left: tally,
+	"faillock/auth": {args: "authfail dir=/opt/m/faillock", control: "[default=die]", again: true, left: tally,
 		reset: "rm -rf /opt/m/faillock; install -d -m 755 /opt/m/faillock"},
 	"faillock/auth: asked first": {args: "preauth deny=1 dir=/opt/m/faillock", reset: tallied, left: tally},
 	"faillock/auth: forgets":     {args: "authsucc deny=3 dir=/opt/m/faillock", reset: tallied, left: tally},
@@ -177,8 +183,8 @@ var trials = map[string]trial{
 	"userdb":                    {input: "one\n", args: "db=/opt/m/users", unseen: "no Berkeley database to ask"},
 	"usertype":                  {args: "issystem"},
 	"usertype/auth: use_uid":    {args: "use_uid issystem"},
-	"usertype/auth: a regular":  {args: "use_uid isregular"},
-	"usertype/session: use_uid": {args: "use_uid isregular"},
+	"usertype/auth: a regular":  {args: "use_uid isregular", answer: true},
+	"usertype/session: use_uid": {args: "use_uid isregular", answer: true},
 
 	"warn": {log: true},
 
@@ -195,7 +201,7 @@ var trials = map[string]trial{
 	"wheel/auth: trust another":          {args: "debug trust group=team", control: "sufficient", below: deniedElse, log: true},
 	"wheel/auth: trust and use_uid a member": {args: "debug trust use_uid group=many1", control: "sufficient", below: deniedElse,
 		log: true},
-	"wheel/auth: root_only":           {args: "debug root_only group=team", log: true},
+	"wheel/auth: root_only":           {args: "debug root_only group=team", answer: true},
 	"wheel/account: use_uid a member": {args: "debug use_uid group=many1", log: true},
 
 	"xauth/session": {env: []string{"DISPLAY=:7", "XAUTHORITY=/home/alpha/.Xauthority"}, reset: xauthority,
