@@ -49,8 +49,12 @@ func asDecided(got, decided map[string]string, may []string) (wrong string) {
 }
 
 // clearly says what is wrong with the words of a refusal: one line and hints.
+// A monitor that had to end itself may say why, before the front says so.
 func clearly(r result) string {
-	lines := 0
+	lines, most := 0, 1
+	if strings.Contains(r.stderr, "capsu: monitor: ended ") {
+		most = 2
+	}
 	for line := range strings.Lines(strings.TrimPrefix(r.stderr, "Password: ")) {
 		if !strings.HasPrefix(line, "capsu: ") {
 			return fmt.Sprintf("not capsu's words: %q", line)
@@ -59,7 +63,7 @@ func clearly(r result) string {
 			lines++
 		}
 	}
-	if lines != 1 {
+	if lines < 1 || lines > most {
 		return fmt.Sprintf("%d lines: %q", lines, r.stderr)
 	}
 	return ""
@@ -99,8 +103,10 @@ func TestModulesThatChangeWhatIsCapsus(t *testing.T) {
 						t.Error(wrong)
 					}
 				}
-				closed := strings.Count(sessions(), closedRecord)
-				if opened := strings.Count(sessions(), "open_session"); closed > opened || opened > closed && r.status == 3 {
+				opened, closed := strings.Count(sessions(), "open_session"), strings.Count(sessions(), closedRecord)
+				// a record needs a process and a file, also under su
+				limited := slices.Contains(may, "Limit")
+				if closed > opened || opened > closed && r.status == 3 && !limited {
 					t.Errorf("opened %d times, closed %d times", opened, closed)
 				}
 				eventually(t, "the end of capsu's processes", func() bool { return len(processes()) == 0 })
@@ -146,14 +152,7 @@ func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 		t.Run("in the session, "+deed, func(t *testing.T) {
 			stack(t, misbehaving("open="+deed))
 			cmd := call{args: []string{"ghost", "-c", "echo $$; read -r line"}}.command(t.Context())
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
+			in, out := pipes(t, cmd)
 			var errs lockedBuffer
 			cmd.Stderr = &errs
 			if err := cmd.Start(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,14 +86,7 @@ func holdOf(t *testing.T, path string, st stage) held {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	cmd := call{program: path, args: []string{"ghost", "-c", "echo $$; read -r line; exit 3"}}.command(ctx)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	in, out := pipes(t, cmd)
 	var errs lockedBuffer
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
@@ -295,6 +289,20 @@ func statusOf(t *testing.T, dir string) map[string]string {
 	s := session{status: map[string]string{}, fds: map[string]string{}}
 	readProc(t, &s, strings.TrimPrefix(dir, "/proc/"))
 	return s.status
+}
+
+// pipes are a command's standard input and output.
+func pipes(t *testing.T, cmd *exec.Cmd) (in io.WriteCloser, out io.Reader) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err = cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, out
 }
 
 // lockedBuffer is a buffer that a command writes while a test reads.

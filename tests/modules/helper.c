@@ -4,8 +4,8 @@
  *   RUN=PROGRAM     it gets the phase's name as its argument
  *   OUT=FILE        its output is appended to this file
  *   ATTACK=PID      CAPSU_ATTACK in its environment
- *   WAY=            fork: fork and exec. spawn, system, popen: by these calls,
- *                   through a shell
+ *   WAY=            fork, vfork, _Fork, syscall (of fork): and exec. spawn,
+ *                   system, popen: by these calls, through a shell
  *   SHED=           none. module: the module has shed its privilege before.
  *                   caller, target: the forked process becomes the caller for
  *                   good, or takes the target's effective uid
@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +67,17 @@ static void become(const struct orders *o, const char *phase, uid_t target)
 	_exit(127);
 }
 
+static pid_t fork_as(const char *way)
+{
+	if (strcmp(way, "_Fork") == 0)
+		return _Fork();
+#ifdef SYS_fork
+	if (strcmp(way, "syscall") == 0)
+		return (pid_t)syscall(SYS_fork);
+#endif
+	return fork();
+}
+
 static int by_shell(const struct orders *o, const char *phase)
 {
 	char command[512], line[512];
@@ -100,13 +112,13 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 		setenv("CAPSU_ATTACK", o->attack, 1);
 	if (module && seteuid(pw->pw_uid) < 0)
 		return PAM_SYSTEM_ERR;
-	if (strcmp(o->way, "fork") == 0) {
-		pid_t pid = fork();
+	if (strstr(" spawn system popen ", o->way) != NULL) {
+		status = by_shell(o, phase);
+	} else {
+		pid_t pid = strcmp(o->way, "vfork") == 0 ? vfork() : fork_as(o->way);
 		if (pid == 0)
 			become(o, phase, pw->pw_uid);
 		waitpid(pid, &status, 0);
-	} else {
-		status = by_shell(o, phase);
 	}
 	if (module && seteuid(before) < 0)
 		return PAM_SYSTEM_ERR;
