@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -126,36 +125,6 @@ func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 	}
 	expectRun(t, run("20000:unlimited", "-f"), "SCHED_FIFO\ntimeout 20000\n")
 	expectRun(t, run("20000:20000", "-o"), "SCHED_OTHER\ntimeout 20000\n")
-}
-
-// All sessions are the guard's: many of one caller's must not make another's
-// fail in a way that looks like something else.
-func TestManySessionsAndACallerWithFewProcesses(t *testing.T) {
-	const many = 40
-	var all sync.WaitGroup
-	var running []started
-	for range many {
-		running = append(running, begin(t, call{args: []string{"ghost"}}, "exec sleep 600"))
-	}
-	for _, n := range []string{"16", "60", "100"} {
-		r := call{caller: "beta", wrapper: []string{"prlimit", "--nproc=" + n + ":" + n}, args: []string{"ghost", "-c", "echo in"}}.run(t)
-		if r.status != 1 || !strings.Contains(r.stderr, "too many processes for the hard limit (RLIMIT_NPROC)") || !strings.Contains(r.stderr, "hint: ") {
-			t.Errorf("nproc %s: status %d, %q, %q", n, r.status, r.stdout, r.stderr)
-		}
-	}
-	expectRun(t, call{caller: "beta", wrapper: []string{"prlimit", "--nproc=1000:1000"}, args: []string{"ghost", "-c", "echo in"}}.run(t), "in\n")
-	for _, s := range running {
-		all.Go(func() {
-			s.cmd.Process.Signal(os.Interrupt)
-			if got := s.wait(t); got != 130 {
-				t.Errorf("status %d", got)
-			}
-		})
-	}
-	all.Wait()
-	if left := processes(); len(left) != 0 {
-		t.Errorf("processes left: %v", left)
-	}
 }
 
 // The target may fill its own queue of signals: it is not the monitor's.

@@ -52,7 +52,7 @@ func TestModulesThatMisbehave(t *testing.T) {
 	for deed, session := range map[string]map[string]bool{
 		"messages0": talk, "messages-1": talk, "messages33": talk, "style": talk,
 		"null": everywhere, "children": everywhere, "handlers": everywhere, "leak": everywhere, "end": everywhere,
-		"user": talk, "uid": late, "limits": late, "nnp": everywhere,
+		"user": talk,
 		"exit": late, "_exit": late, "abort": late, "crash": late, "kill": late,
 	} {
 		for _, phase := range pamPhases {
@@ -70,11 +70,10 @@ func TestModulesThatMisbehave(t *testing.T) {
 				if out != want {
 					t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
 				}
-				// without processor time the kernel may end the monitor
-				if out == "" && r.status == 0 || out != "" && r.status != 3 && !ends[deed] && deed != "limits" || ends[deed] && (r.status != 1 || !strings.HasPrefix(strings.TrimPrefix(r.stderr, "Password: "), "capsu: ")) {
+				if out == "" && r.status == 0 || out != "" && r.status != 3 && !ends[deed] || ends[deed] && (r.status != 1 || !strings.HasPrefix(strings.TrimPrefix(r.stderr, "Password: "), "capsu: ")) {
 					t.Errorf("status %d; %q", r.status, r.stderr)
 				}
-				if got := sessions(); out != "" && !strings.Contains(got, "close_session") && !ends[deed] && deed != "limits" {
+				if got := sessions(); out != "" && !strings.Contains(got, "close_session") && !ends[deed] {
 					t.Errorf("PAM was not closed: %q", got)
 				}
 				for pid := range strings.FieldsSeq(must(t, "cat", "/opt/reached")) {

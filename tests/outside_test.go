@@ -3,123 +3,11 @@
 package tests
 
 import (
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
-
-// attack is what another user's process can try against a process; it runs in
-// a copy of this test binary, and prints a line for each attempt that succeeds.
-func attack(target string) {
-	pid, err := strconv.Atoi(target)
-	if err != nil {
-		fmt.Println("not a pid:", target)
-		return
-	}
-	try := func(what string, err error) {
-		if err == nil {
-			fmt.Println(what)
-		}
-	}
-	signals := []unix.Signal{0, unix.SIGHUP, unix.SIGINT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGURG, 33, unix.SIGQUIT, unix.SIGTERM, unix.SIGSTOP, unix.SIGKILL}
-	tasks, _ := filepath.Glob("/proc/" + target + "/task/*")
-	if len(tasks) == 0 {
-		fmt.Println("no threads to attack")
-	}
-	for _, name := range []string{"mem", "environ", "maps", "smaps", "auxv", "stack", "syscall", "io", "pagemap", "timers", "personality"} {
-		f, err := os.Open("/proc/" + target + "/" + name)
-		if err != nil {
-			continue
-		}
-		n, err := f.Read(make([]byte, 1))
-		if err == nil && n == 1 {
-			try("read "+name, nil)
-		}
-		f.Close()
-	}
-	for _, name := range []string{"mem", "oom_score_adj", "clear_refs", "coredump_filter", "comm"} {
-		f, err := os.OpenFile("/proc/"+target+"/"+name, os.O_WRONLY, 0)
-		if err == nil {
-			f.Close()
-		}
-		try("write "+name, err)
-	}
-	for _, name := range []string{"fd", "map_files", "fdinfo"} {
-		entries, err := os.ReadDir("/proc/" + target + "/" + name)
-		if err == nil && len(entries) > 0 {
-			try("list "+name, nil)
-		}
-	}
-	for _, name := range []string{"exe", "cwd", "root", "fd/0", "ns/mnt"} {
-		_, err := os.Readlink("/proc/" + target + "/" + name)
-		try("readlink "+name, err)
-	}
-	local := make([]byte, 8)
-	_, err = unix.ProcessVMReadv(pid, []unix.Iovec{{Base: &local[0], Len: 8}}, []unix.RemoteIovec{{Base: 0x400000, Len: 8}}, 0)
-	if err != unix.EPERM {
-		fmt.Println("process_vm_readv:", err)
-	}
-	for _, task := range tasks {
-		tid, _ := strconv.Atoi(filepath.Base(task))
-		try(fmt.Sprint("ptrace attach ", tid), unix.PtraceAttach(tid))
-		try(fmt.Sprint("ptrace seize ", tid), unix.PtraceSeize(tid))
-	}
-	for r := range 16 {
-		var old unix.Rlimit
-		try(fmt.Sprint("prlimit get ", r), unix.Prlimit(pid, r, nil, &old))
-		try(fmt.Sprint("prlimit set ", r), unix.Prlimit(pid, r, &unix.Rlimit{}, nil))
-	}
-	for _, sig := range signals {
-		try(fmt.Sprint("kill ", sig), unix.Kill(pid, sig))
-		for _, task := range tasks {
-			tid, _ := strconv.Atoi(filepath.Base(task))
-			try(fmt.Sprint("tgkill ", tid, sig), unix.Tgkill(pid, tid, sig))
-		}
-		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-			try(fmt.Sprint("pidfd_send_signal ", sig), unix.PidfdSendSignal(fd, sig, nil, 0))
-			_, err := unix.PidfdGetfd(fd, 0, 0)
-			try("pidfd_getfd", err)
-			unix.Close(fd)
-		}
-	}
-}
-
-// attackBy runs attack as a user, and returns what succeeded.
-func attackBy(t *testing.T, user, pid string) string {
-	t.Helper()
-	cmd := exec.Command("setpriv", "--reuid", user, "--regid", user, "--init-groups", "/opt/attacker")
-	cmd.Env = []string{"CAPSU_ATTACK=" + pid, "CAPSU_WORLD=."}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("attacker: %v: %s", err, out)
-	}
-	return string(out)
-}
-
-func TestTheAttackWouldSucceedAgainstAnOwnProcess(t *testing.T) {
-	cmd := exec.Command("setpriv", "--reuid", "alpha", "--regid", "alpha", "--init-groups", "sleep", "600")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the victim", func() bool {
-		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
-		return strings.HasSuffix(exe, "/sleep")
-	})
-	got := attackBy(t, "alpha", fmt.Sprint(cmd.Process.Pid))
-	cmd.Wait()
-	for _, what := range []string{"kill terminated", "tgkill", "pidfd_send_signal", "ptrace", "prlimit set", "read environ", "list fd"} {
-		if !strings.Contains(got, what) {
-			t.Errorf("%q is missing in %q", what, got)
-		}
-	}
-}
 
 func TestNobodyButRootReachesTheMonitorAtAnyStage(t *testing.T) {
 	for _, st := range stages {
@@ -138,6 +26,48 @@ func TestNobodyButRootReachesTheMonitorAtAnyStage(t *testing.T) {
 				t.Errorf("status %d after the attack", got)
 			}
 		})
+	}
+}
+
+// The session's first process is the target's before it executes anything: the
+// target may end it or slow it down. It has a copy of the monitor's memory and
+// capabilities, and the target may have none of that; others reach nothing.
+func TestNobodyReachesIntoTheSessionsProcessBeforeItsProgram(t *testing.T) {
+	for _, who := range []string{"alpha", "beta", "ghost"} {
+		t.Run(who, func(t *testing.T) {
+			h := hold(t, stage{"child", "child"})
+			if h.waiting == h.monitor || statusOf(t, "/proc/"+h.waiting)["PPid"] != h.monitor {
+				t.Fatalf("%s is not the monitor's child", h.waiting)
+			}
+			got := attackBy(t, who, h.waiting)
+			if who == "ghost" {
+				got = beyondOwners(got)
+			}
+			if got != "" {
+				t.Errorf("%s can: %s", who, got)
+			}
+			h.release()
+			if status := h.status(); status != 3 && who != "ghost" {
+				t.Errorf("status %d after the attack", status)
+			}
+		})
+	}
+}
+
+// A program that a module starts is protected as far as under su, where it is
+// caller/0/0 too.
+func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
+	for _, who := range []string{"alpha", "ghost", "beta"} {
+		got := map[string]string{}
+		for _, path := range []string{su, program} {
+			t.Run(who+" against "+path, func(t *testing.T) {
+				h := holdOf(t, path, stage{"helper", "helper"})
+				got[path] = attackBy(t, who, h.waiting)
+			})
+		}
+		if more := without(got[program], got[su]); more != "" {
+			t.Errorf("%s can, and could not under su: %s", who, more)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 	site(t, "RootTarget on")
 	guard := id(t, "-u", "capsu")
 	during(t, call{args: []string{"root"}}, func(_, monitor string) {
-		eachThread(t, monitor, map[string]string{"Uid": guard + " 0 " + guard + " 0", "CapPrm": hex(closingSet), "CapEff": hex(0)})
+		leaderIs(t, monitor, map[string]string{"Uid": guard + " 0 " + guard + " 0", "CapPrm": hex(closingSet), "CapEff": hex(0)})
 		cmd := exec.Command("setpriv", "--securebits", "+noroot,+noroot_locked", "--bounding-set", "-all", "--inh-caps", "-all", "/opt/attacker")
 		cmd.Env = []string{"CAPSU_ATTACK=" + monitor, "CAPSU_WORLD=."}
 		out, err := cmd.CombinedOutput()
@@ -80,7 +80,7 @@ func TestAuthIdentityIsWhomModulesSeeAndNobodyElseCanSignal(t *testing.T) {
 		}
 		t.Run(st.name, func(t *testing.T) {
 			h := hold(t, st)
-			eachThread(t, h.monitor, map[string]string{"Uid": want, "CapInh": hex(0)})
+			leaderIs(t, h.monitor, map[string]string{"Uid": want, "CapInh": hex(0)})
 			// others reach it at no stage, the caller only while it asks, and only by signals
 			if got := attackBy(t, "ghost", h.monitor) + attackBy(t, "beta", h.monitor); got != "" {
 				t.Errorf("others can: %s", got)

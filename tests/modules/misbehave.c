@@ -9,9 +9,14 @@
  *   null             messages without text
  *   children         two children are left, one of them dead; FILE=PATH gets the living one's pid
  *   handlers         handlers of its own for signals that others use
- *   uid              another uid for this thread alone
- *   nnp              no_new_privs for this thread alone
- *   limits           limits of nothing
+ *   uid asmuid       another uid for this thread alone, by syscall(2) or without libc
+ *   setuidcaller     setuid(getuid()): all of it is given up for good
+ *   gids groups      other groups for this thread alone
+ *   nnp securebits lockedbits nocaps noeffective   of this thread alone
+ *   threads timer rawclone   threads that stay: by pthread_create, by glibc
+ *                    itself, and by clone(2)
+ *   spawn system popen   a program is run
+ *   limits prlimit rawlimits   limits of nothing, by three calls
  *   exit _exit abort crash kill   the process ends
  *   hang             it never returns; FILE.PID is there once it hangs
  *   spin             nor does this
@@ -20,15 +25,23 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <security/pam_appl.h>
 #include <security/pam_modules.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int converse(pam_handle_t *h, int n, int style, const char *text)
@@ -89,12 +102,124 @@ static void leave_children(const char *file)
 	}
 }
 
-static void no_limits(void)
+static void no_limits(const char *call)
 {
 	const struct rlimit none = {0, 0};
 
 	for (int r = 0; r < RLIM_NLIMITS; r++)
-		setrlimit(r, &none);
+		if (strcmp(call, "limits") == 0)
+			setrlimit(r, &none);
+		else if (strcmp(call, "prlimit") == 0)
+			prlimit(0, r, &none, NULL);
+		else
+			syscall(SYS_prlimit64, 0, r, &none, NULL);
+}
+
+/* Without the C library, which could be told of it. */
+static long raw(long number, long a, long b, long c)
+{
+#ifdef __x86_64__
+	long result;
+
+	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	return result;
+#else
+	return syscall(number, a, b, c);
+#endif
+}
+
+static void *wait_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static int raw_thread(void *unused)
+{
+	(void)unused;
+	for (;;)
+		raw(SYS_nanosleep, (long)&(struct timespec){3600, 0}, 0, 0);
+	return 0;
+}
+
+static void timer_thread(union sigval unused)
+{
+	(void)unused;
+}
+
+static void start_threads(const char *how)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = timer_thread};
+	timer_t timer;
+	pthread_t thread;
+
+	if (strcmp(how, "timer") == 0)
+		timer_create(CLOCK_MONOTONIC, &event, &timer);
+	else if (strcmp(how, "rawclone") == 0)
+		clone(raw_thread, stack + sizeof stack,
+			CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, NULL);
+	else
+		for (int i = 0; i < 3; i++)
+			pthread_create(&thread, NULL, wait_for_ever, NULL);
+}
+
+static void run_program(const char *how)
+{
+	char *argv[] = {"true", NULL}, *none[] = {NULL};
+	pid_t pid;
+	FILE *f;
+
+	if (strcmp(how, "system") == 0) {
+		if (system("true") != 0)
+			fprintf(stderr, "misbehave: system\n");
+	} else if (strcmp(how, "popen") == 0) {
+		if ((f = popen("true", "r")) != NULL)
+			pclose(f);
+	} else if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, none) == 0) {
+		waitpid(pid, NULL, 0);
+	}
+}
+
+static void change_capabilities(const char *how)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2] = {{0}};
+
+	if (strcmp(how, "noeffective") == 0) {
+		syscall(SYS_capget, &h, d);
+		d[0].effective = d[1].effective = 0;
+	}
+	if (strcmp(how, "securebits") == 0)
+		prctl(PR_SET_SECUREBITS, 0, 0, 0, 0);
+	else if (strcmp(how, "lockedbits") == 0)
+		prctl(PR_SET_SECUREBITS, SECURE_ALL_BITS | SECURE_ALL_LOCKS, 0, 0, 0);
+	else
+		syscall(SYS_capset, &h, d);
+}
+
+/* Changes of ids that no library sees, or that are for good. */
+static void change_ids(const char *how)
+{
+	if (strcmp(how, "uid") == 0)
+		syscall(SYS_setresuid, 65534, 65534, -1);
+	else if (strcmp(how, "asmuid") == 0)
+		raw(SYS_setresuid, 65534, 65534, -1);
+	else if (strcmp(how, "gids") == 0)
+		raw(SYS_setresgid, 65534, 65534, 65534);
+	else if (strcmp(how, "groups") == 0)
+		raw(SYS_setgroups, 0, 0, 0);
+	else if (setuid(getuid()) < 0)
+		perror("misbehave: setuid");
+}
+
+static int is_one_of(const char *what, const char *list)
+{
+	char word[32];
+
+	snprintf(word, sizeof word, " %s ", what);
+	return strstr(list, word) != NULL;
 }
 
 static void stay(const char *what, const char *file)
@@ -124,12 +249,18 @@ static int deed(pam_handle_t *h, const char *what, const char *file)
 		leave_children(file);
 	else if (strcmp(what, "handlers") == 0)
 		take_signals();
-	else if (strcmp(what, "uid") == 0)
-		syscall(SYS_setresuid, 65534, 65534, -1);
+	else if (is_one_of(what, " uid asmuid setuidcaller gids groups "))
+		change_ids(what);
+	else if (is_one_of(what, " securebits lockedbits nocaps noeffective "))
+		change_capabilities(what);
+	else if (is_one_of(what, " threads timer rawclone "))
+		start_threads(what);
+	else if (is_one_of(what, " spawn system popen "))
+		run_program(what);
+	else if (is_one_of(what, " limits prlimit rawlimits "))
+		no_limits(what);
 	else if (strcmp(what, "nnp") == 0)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	else if (strcmp(what, "limits") == 0)
-		no_limits();
 	else if (strcmp(what, "exit") == 0)
 		exit(0);
 	else if (strcmp(what, "_exit") == 0)

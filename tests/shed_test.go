@@ -1,0 +1,184 @@
+//go:build privileged
+
+package tests
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// What a module leaves of its privilege is left: as under su, the target gets
+// no file of root's by what it puts in the way of a module.
+
+const (
+	secret   = "/opt/roots-secret"
+	theLink  = "/home/ghost/theirs"
+	shedSays = "/opt/shed.report"
+)
+
+// ofRoot makes the file of root's that must stay it, and the target's link to it.
+func ofRoot(t *testing.T) {
+	t.Helper()
+	file(t, secret, "of root's\n", 0o600)
+	must(t, "ln", "-sfn", secret, theLink)
+	must(t, "chown", "-h", "ghost:ghost", theLink)
+	t.Cleanup(func() { os.Remove(theLink) })
+}
+
+func expectOfRoot(t *testing.T) {
+	t.Helper()
+	info, err := os.Stat(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 || info.Mode().Perm() != 0o600 {
+		t.Errorf("a file of root's is now uid %d's, mode %v", owner, info.Mode())
+		must(t, "chown", "root:root", secret)
+	}
+}
+
+// shedding is the usual stack with modules/shed.c in every phase.
+func shedding(how string) string {
+	text := service
+	module := fmt.Sprintf("required /opt/shed.so OUT=%s LINK=%s SECRET=%s %s\n", shedSays, theLink, secret, how)
+	for _, phase := range []string{"auth", "account", "session"} {
+		line := phase + " required pam_unix.so"
+		text = strings.Replace(text, line, phase+" "+module+line, 1)
+	}
+	return text
+}
+
+// shedReports runs a session of a program's and returns what the module says.
+func shedReports(t *testing.T, path, how string) string {
+	t.Helper()
+	suAndCapsu(t, shedding(how))
+	file(t, shedSays, "", 0o666)
+	c := call{program: path, args: []string{"ghost", "-c", "echo in"}}
+	if r := c.run(t); r.status != 0 || r.stdout != "in\n" {
+		t.Errorf("%s: status %d, %q, %q", path, r.status, r.stdout, r.stderr)
+	}
+	expectOfRoot(t)
+	return must(t, "cat", shedSays)
+}
+
+var waysToShed = []string{"seteuid", "setfsuid", "setresuid", "drop_priv"}
+
+// A module that had become the target gave root's file to the target, through
+// the target's link, and opened it in its place: CAP_CHOWN and CAP_DAC_OVERRIDE
+// were effective with another uid than 0.
+func TestAModuleThatShedsItsPrivilegeReachesNoFileOfRoots(t *testing.T) {
+	compile(t, "/opt/shed.so", "-shared", "-fPIC", "modules/shed.c", "-lpam")
+	ofRoot(t)
+	for _, how := range waysToShed {
+		t.Run(how, func(t *testing.T) {
+			theirs, ours := shedReports(t, su, how), shedReports(t, program, how)
+			if ours != theirs {
+				t.Errorf("not as under su:\n%s", differing(theirs, ours))
+			}
+			expectShed(t, ours)
+		})
+	}
+}
+
+// expectShed checks that in each phase the module could do nothing that the
+// target may not.
+func expectShed(t *testing.T, report string) {
+	t.Helper()
+	for line := range strings.Lines(report) {
+		if !strings.Contains(line, " chown EPERM, open EACCES; ") {
+			t.Errorf("not refused: %s", line)
+		}
+	}
+	for _, phase := range append(pamPhases, "child") {
+		if strings.Count("\n"+report, "\n"+phase+" ") != 1 {
+			t.Errorf("%s: not once in %q", phase, report)
+		}
+	}
+}
+
+// The same with a caller whose securebits make leaving uid 0 shed nothing. Under
+// them su does not work at all.
+func TestLockedSecurebitsLetNoModuleKeepWhatItSheds(t *testing.T) {
+	compile(t, "/opt/shed.so", "-shared", "-fPIC", "modules/shed.c", "-lpam")
+	compile(t, "/opt/odd", "programs/odd.c")
+	ofRoot(t)
+	for _, how := range waysToShed {
+		t.Run(how, func(t *testing.T) {
+			stack(t, shedding(how))
+			file(t, shedSays, "", 0o666)
+			const pure1e = "securebits=15" // NOROOT and NO_SETUID_FIXUP, locked
+			r := call{caller: "root", program: "/opt/odd", args: []string{id(t, "-u", "alpha"), id(t, "-g", "alpha"),
+				pure1e, "env=PATH=/bin", "--", program, "ghost", "-c", "id -un"}, stdin: password + "\n"}.run(t)
+			expectRun(t, r, "ghost\n")
+			expectOfRoot(t)
+			expectShed(t, must(t, "cat", shedSays))
+		})
+	}
+}
+
+// raced runs f while a process of ghost's swaps each new file in a directory
+// like /tmp for a link to root's file.
+func raced(t *testing.T, dir string, f func()) {
+	t.Helper()
+	must(t, "install", "-d", "-m", "1777", dir)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	cmd := exec.Command("setpriv", "--reuid", "ghost", "--regid", "ghost", "--init-groups", "/opt/swap", dir, secret)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	f()
+}
+
+const triesOfTheRace = "300"
+
+// A module made a file for the target in /tmp, and gave it to the target by its
+// name, as pam_krb5 does. The file was the target's from the beginning, so
+// it could be swapped for a link to a file of root's.
+func TestATargetCannotSwapTheFileThatAModuleMakesForIt(t *testing.T) {
+	compile(t, "/opt/cache.so", "-shared", "-fPIC", "modules/cache.c", "-lpam")
+	compile(t, "/opt/swap", "programs/swap.c")
+	ofRoot(t)
+	const dir = "/opt/like-tmp"
+	const line = "auth optional /opt/cache.so " + dir + " " + triesOfTheRace + " ghost\n"
+	suAndCapsu(t, strings.Replace(service, "account required", line+"account required", 1))
+	for _, path := range []string{su, program} {
+		t.Run(path, func(t *testing.T) {
+			raced(t, dir, func() {
+				r := call{program: path, args: []string{"ghost", "-c", "echo in"}}.run(t)
+				expectRun(t, r, "in\n")
+			})
+			expectOfRoot(t)
+		})
+	}
+}
+
+// The race can be won: against a process that is the target and may chown.
+func TestTheSwapWouldSucceedAgainstAProcessThatIsTheTarget(t *testing.T) {
+	compile(t, "/opt/cache", "modules/cache.c")
+	compile(t, "/opt/swap", "programs/swap.c")
+	ofRoot(t)
+	const dir = "/opt/like-tmp"
+	raced(t, dir, func() {
+		exec.Command("setpriv", "--reuid", "ghost", "--regid", "ghost", "--clear-groups", "--inh-caps", "+chown",
+			"--ambient-caps", "+chown", "/opt/cache", dir, triesOfTheRace, "ghost").Run()
+	})
+	info, err := os.Stat(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Sys().(*syscall.Stat_t).Uid == 0 {
+		t.Error("it did not")
+	}
+}
