@@ -6,16 +6,16 @@ import "maps"
 
 // othersTrials are those of modules that are not Linux-PAM's.
 var othersTrials = map[string]trial{
-	"google_authenticator/auth": {input: hotp(secret, 7) + "\n", log: true, reset: googleSecret,
+	"google_authenticator/auth": {input: hotp(sharedKey, 7) + "\n", log: true, reset: googleSecret,
 		left: "cd /home/ghost && stat -c '%n %U %G %a' .google*; cut -d' ' -f 1-3 .google*; rm .google*"},
 	"google_authenticator/auth: a wrong code": {input: "123456\n", log: true, reset: googleSecret,
 		left: "cd /home/ghost && stat -c '%n %U %G %a' .google*; cut -d' ' -f 1-3 .google*; rm .google*"},
-	"google_authenticator/auth: root's secrets": {input: hotp(secret, 7) + "\n", log: true,
+	"google_authenticator/auth: root's secrets": {input: hotp(sharedKey, 7) + "\n", log: true,
 		args: "secret=/opt/m/secrets/${USER} user=root", reset: `install -d -m 700 /opt/m/secrets` + "\n" + googleSecret +
 			"\ninstall -m 400 /home/ghost/.google_authenticator /opt/m/secrets/ghost; rm /home/ghost/.google_authenticator",
 		left: "stat -c '%n %U %G %a' /opt/m/secrets/*; cut -d' ' -f 1-3 /opt/m/secrets/*"},
 
-	"oath/auth": {args: "usersfile=/opt/m/oath window=5 digits=6", input: hotp(secret, 3) + "\n",
+	"oath/auth": {args: "usersfile=/opt/m/oath window=5 digits=6", input: hotp(sharedKey, 3) + "\n",
 		reset: "echo 'HOTP ghost - " + secretHex + "' >/opt/m/oath; chmod 600 /opt/m/oath",
 		left:  "stat -c '%n %U %G %a' /opt/m/oath; cut -f 1-5 /opt/m/oath"},
 	"u2f/auth":              {args: "authfile=/home/ghost/u2f " + u2fLog, log: true, reset: u2fKey, left: u2fSaid},

@@ -52,7 +52,7 @@ func hotp(secret string, counter uint64) string {
 
 // The secret of one-time passwords: itself, as oath has it, and as google-authenticator has it.
 const (
-	secret       = "12345678901234567890"
+	sharedKey    = "12345678901234567890"
 	secretHex    = "3132333435363738393031323334353637383930"
 	secretBase32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 )

@@ -51,15 +51,15 @@ func freePort() int {
 	}
 }
 
-// running are the servers that have been started, with what was started with them.
-var running = map[string]bool{}
+// serving are the servers that have been started, with what was started with them.
+var serving = map[string]bool{}
 
 // serve starts servers that do not run yet. They end with the whole test, not
 // with its row.
 func serve(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {
-		if running[name] {
+		if serving[name] {
 			continue
 		}
 		s, known := servers[name]
@@ -68,7 +68,7 @@ func serve(t *testing.T, names []string) {
 		}
 		must(t, "sh", "-euc", placed(s.setUp))
 		start(t, name, s)
-		running[name] = true
+		serving[name] = true
 	}
 }
 
@@ -118,7 +118,7 @@ func endServers() {
 		atEnd = atEnd[:len(atEnd)-1]
 		last()
 	}
-	clear(running)
+	clear(serving)
 }
 
 var servers = map[string]server{
