@@ -27,23 +27,33 @@ type Need struct {
 // noTmpfs are the lines of namespace.conf with instances that are directories.
 var noTmpfs = regexp.MustCompile(`^\S+\s+\S+\s+(user|context|level)\b`)
 
-// needs has the modules of Linux-PAM as far as they need a capability:
-// doc/modules.md, as a table. Session modules need none over files: those are
-// withheld from modules that act for the target.
+// tickets are the types of lines by which pam_krb5 gives a session its tickets.
+var tickets = []string{"auth", "session"}
+
+// needs has the modules that were measured as far as they need a capability:
+// doc/modules.md, as a table. In a call of PAM the monitor is uid 0 to modules,
+// and so owns root's files: capabilities over files are for those of others.
 var needs = map[string][]Need{
-	"pam_unix.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "writes /etc/shadow when an expired password is changed", types: []string{"password"}}},
+	"pam_unix.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "writes /etc/shadow when an expired password is changed",
+		types: []string{"password"}}},
 	"pam_faillock.so": {
 		{Caps: []cap.Value{cap.DAC_OVERRIDE, cap.FOWNER}, Why: "writes its tally below /run/faillock"},
 		{Caps: []cap.Value{cap.CHOWN}, Why: "makes a new tally its user's", arg: "authfail"},
 	},
 	"pam_pwhistory.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "writes /etc/security/opasswd"}},
-	"pam_mkhomedir.so": {{Caps: []cap.Value{cap.CHOWN, cap.FOWNER}, Why: "makes a home", types: []string{"session"}}},
-	"pam_timestamp.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "makes the directory of its stamps", types: []string{"session"}}},
-	"pam_u2f.so":       {{Caps: []cap.Value{cap.DAC_READ_SEARCH}, Why: "reads the keys of the target", unless: "openasuser"}},
-	"pam_oath.so":      {{Caps: []cap.Value{cap.CHOWN}, Why: "writes its file anew"}},
-	"pam_tmpdir.so":    {{Caps: []cap.Value{cap.CHOWN}, Why: "makes the target's directory", types: []string{"auth", "session"}}},
-	"pam_krb5.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "makes the cache of tickets the target's",
-		types: []string{"auth", "account", "session"}}, {Caps: []cap.Value{cap.DAC_OVERRIDE, cap.FOWNER}, Why: "removes it", types: []string{"auth", "account", "session"}}},
+	"pam_mkhomedir.so": {{Caps: []cap.Value{cap.CHOWN, cap.FOWNER}, Why: "makes a home",
+		types: []string{"session"}}},
+	"pam_timestamp.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "makes the directory of its stamps",
+		types: []string{"session"}}},
+	"pam_u2f.so": {{Caps: []cap.Value{cap.DAC_READ_SEARCH}, Why: "reads the keys of the target",
+		unless: "openasuser"}},
+	"pam_oath.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "writes its file anew"}},
+	"pam_tmpdir.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "makes the target's directory",
+		types: []string{"auth", "session"}}},
+	"pam_krb5.so": {
+		{Caps: []cap.Value{cap.CHOWN}, Why: "makes the cache of tickets the target's", types: tickets},
+		{Caps: []cap.Value{cap.DAC_OVERRIDE, cap.FOWNER}, Why: "writes it, and removes it", types: tickets},
+	},
 	"pam_limits.so": {{Caps: []cap.Value{cap.SYS_RESOURCE}, Why: "raises a hard limit", Unmeasured: true,
 		files: []string{"/etc/security/limits.conf", "/etc/security/limits.d/*.conf"}}},
 	"pam_namespace.so": {
@@ -61,7 +71,7 @@ var needs = map[string][]Need{
 // without are the modules that need no capability, or do without.
 var without = []string{
 	"pam_abl.so", "pam_access.so", "pam_canonicalize_user.so", "pam_cap.so", "pam_ccreds.so",
-	"pam_cgfs.so", "pam_debug.so", "pam_deny.so", "pam_echo.so", "pam_env.so", "pam_exec.so",
+	"pam_debug.so", "pam_deny.so", "pam_echo.so", "pam_env.so", "pam_exec.so",
 	"pam_faildelay.so", "pam_filter.so", "pam_fprintd.so", "pam_fscrypt.so", "pam_ftp.so",
 	"pam_google_authenticator.so", "pam_group.so", "pam_issue.so",
 	"pam_keyinit.so", "pam_kwallet5.so", "pam_lastlog.so", "pam_ldap.so", "pam_listfile.so",
@@ -91,7 +101,8 @@ var closing = map[string]struct {
 // Closing returns what this module needs to close the session, where it opens one.
 func (m Module) Closing() []cap.Value {
 	c := closing[m.Name]
-	if m.Type != "session" && !(c.credentials && m.Type == "auth") || c.only != "" && !slices.Contains(m.Args, c.only) || slices.Contains(m.Args, c.unless) {
+	closes := m.Type == "session" || c.credentials && m.Type == "auth"
+	if !closes || c.only != "" && !slices.Contains(m.Args, c.only) || slices.Contains(m.Args, c.unless) {
 		return nil
 	}
 	return c.caps

@@ -55,7 +55,8 @@ func TestKerberosTicketIsTheTargetsAndGoneAfterTheSession(t *testing.T) {
 		for _, caller := range []string{"alpha", "root"} {
 			c := call{caller: caller, program: path, args: []string{"ghost", "-c", ticket}}
 			r := c.run(t)
-			for _, want := range []string{"Default principal: ghost@CAPSU.TEST\n", "krbtgt/CAPSU.TEST@CAPSU.TEST\n", "ghost ghost 600\n"} {
+			of := []string{"Default principal: ghost@CAPSU.TEST\n", "krbtgt/CAPSU.TEST@CAPSU.TEST\n", "ghost ghost 600\n"}
+			for _, want := range of {
 				if !strings.Contains(r.stdout, want) {
 					t.Errorf("%s: %q is missing in %q, %q", caller, want, r.stdout, r.stderr)
 				}

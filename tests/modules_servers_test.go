@@ -76,7 +76,7 @@ func start(t *testing.T, name string, s server) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "exec "+placed(s.command))
 	if s.user != "" {
-		cmd = exec.Command("setpriv", "--reuid", s.user, "--regid", s.user, "--init-groups", "sh", "-c", "exec "+placed(s.command))
+		cmd = exec.Command("setpriv", append([]string{"--reuid", s.user, "--regid", s.user, "--init-groups"}, cmd.Args...)...)
 	}
 	log, err := os.Create("/opt/m/" + name + ".log")
 	if err != nil {
@@ -277,15 +277,20 @@ chmod 600 /etc/pam_radius_auth.conf`,
 		command: "freeradius -f -l stdout -n radiusd -d /opt/m/radius",
 		ready:   `ss -Hlun 'sport = :@RADIUS@' | grep -q .`,
 	},
-	"dbus":   {setUp: "mkdir -p /run/dbus", command: "dbus-daemon --system --nofork --nopidfile", ready: "test -S /run/dbus/system_bus_socket"},
+	"dbus": {
+		setUp:   "mkdir -p /run/dbus",
+		command: "dbus-daemon --system --nofork --nopidfile",
+		ready:   "test -S /run/dbus/system_bus_socket",
+	},
 	"oddjob": {command: "oddjobd -n", ready: "oddjob_request ping >/dev/null"},
 	"agent": {
 		setUp: `rm -rf /opt/m/agent; install -d -o alpha -g alpha -m 700 /opt/m/agent
 ssh-keygen -q -t ed25519 -N '' -C alpha -f /opt/m/agent/key; chown alpha: /opt/m/agent/key
 install -m 600 /opt/m/agent/key.pub /opt/m/authorized`,
 		command: "ssh-agent -D -a /opt/m/agent/socket",
-		ready:   "SSH_AUTH_SOCK=/opt/m/agent/socket setpriv --reuid alpha --regid alpha --init-groups ssh-add -q /opt/m/agent/key",
-		user:    "alpha",
+		ready: `SSH_AUTH_SOCK=/opt/m/agent/socket setpriv --reuid alpha --regid alpha --init-groups \
+	ssh-add -q /opt/m/agent/key`,
+		user: "alpha",
 	},
 }
 

@@ -115,8 +115,9 @@ var trials = map[string]trial{
 	"filter":     {args: "run1 /bin/cat"},
 	"ftp/auth":   {args: "users=ghost", input: "ghost@example.org\n"},
 	"group/auth": {},
-	"issue/auth": {args: "issue=/opt/m/issue", unseen: "it goes before the question for a user's name, which su never asks"},
-	"keyinit":    {args: "force revoke"},
+	"issue/auth": {args: "issue=/opt/m/issue",
+		unseen: "it goes before the question for a user's name, which su never asks"},
+	"keyinit": {args: "force revoke"},
 
 	"lastlog": {answer: true, reset: noLastlog, left: "lastlog -u ghost | tail -n 1 | cut -c 1-30", login: true},
 	"lastlog/session": {login: true, reset: noLastlog, log: true, inside: "lastlog -u ghost | tail -n 1 | cut -c 1-30",
@@ -126,8 +127,9 @@ var trials = map[string]trial{
 
 	"loginuid": {},
 
-	"limits/session":                      {args: "conf=/opt/m/limits"},
-	"limits/session: raises a hard limit": {unseen: "the bounding set of the machine lacks cap_sys_resource", args: "conf=/opt/m/raised"},
+	"limits/session": {args: "conf=/opt/m/limits"},
+	"limits/session: raises a hard limit": {args: "conf=/opt/m/raised",
+		unseen: "the bounding set of the machine lacks cap_sys_resource"},
 
 	"listfile":  {args: "item=user sense=deny file=/opt/m/ghost onerr=fail"},
 	"localuser": {answer: true},
@@ -197,9 +199,9 @@ var trials = map[string]trial{
 	"wheel/auth: use_uid a member":       {args: "debug use_uid group=many1", log: true},
 	"wheel/auth: use_uid another":        {args: "debug use_uid group=team", log: true},
 	"wheel/auth: use_uid, deny a member": {args: "debug use_uid deny group=many1", log: true},
-	"wheel/auth: trust a member":         {args: "debug trust group=many1", control: "sufficient", below: deniedElse, log: true},
-	"wheel/auth: trust another":          {args: "debug trust group=team", control: "sufficient", below: deniedElse, log: true},
-	"wheel/auth: trust and use_uid a member": {args: "debug trust use_uid group=many1", control: "sufficient", below: deniedElse,
+	"wheel/auth: trust a member":         {args: "debug trust group=many1", control: trusted, below: othersRefused, log: true},
+	"wheel/auth: trust another":          {args: "debug trust group=team", control: trusted, below: othersRefused, log: true},
+	"wheel/auth: trust and use_uid a member": {args: "debug trust use_uid group=many1", control: trusted, below: othersRefused,
 		log: true},
 	"wheel/auth: root_only":           {args: "debug root_only group=team", answer: true},
 	"wheel/account: use_uid a member": {args: "debug use_uid group=many1", log: true},
@@ -211,9 +213,10 @@ var trials = map[string]trial{
 const ambientArrives = "Ambient arrives, which it does not under su; none needed"
 
 const (
-	deniedElse = "auth requisite pam_deny.so\n"
-	expired    = "account required pam_unix.so\n"
-	newOnes    = password + "\n" + newPassword + "\n" + newPassword + "\n"
+	trusted       = "sufficient"
+	othersRefused = "auth requisite pam_deny.so\n"
+	expired       = "account required pam_unix.so\n"
+	newOnes       = password + "\n" + newPassword + "\n" + newPassword + "\n"
 	// A tally of one failure, as struct tally of pam_faillock has it.
 	tallied = `rm -rf /opt/m/faillock; install -d -m 755 /opt/m/faillock
 perl -e 'print pack("a52 S S Q", "alpha", 0, 1, time)' >/opt/m/faillock/ghost
