@@ -102,26 +102,53 @@ static void become_target(const struct child_spec *s)
 		child_fail(s, CHILD_SETUID);
 }
 
+/* Where a module was allowed to record a higher one, this is where it is obeyed:
+ * later nothing is effective. */
+static void raise_hard_limits(const struct child_spec *s)
+{
+	struct rlimit l;
+
+	for (int r = 0; r < RLIM_NLIMITS; r++) {
+		if (getrlimit(r, &l) < 0)
+			child_fail(s, CHILD_LIMITS);
+		if (s->limits[r].rlim_max <= l.rlim_max)
+			continue;
+		l.rlim_max = s->limits[r].rlim_max;
+		if (setrlimit(r, &l) < 0)
+			child_fail(s, CHILD_LIMITS);
+	}
+}
+
+/* From here on a change of uid takes no permitted capability. The monitor of
+ * another caller than root has it so already. A root without CAP_SETPCAP keeps
+ * the permitted set alone. */
+static void keep_capabilities(const struct child_spec *s)
+{
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+
+	if (bits < 0)
+		child_fail(s, CHILD_KEEP);
+	if (!(bits & SECBIT_NO_SETUID_FIXUP) && prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0 &&
+	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		child_fail(s, CHILD_KEEP);
+}
+
 /* pam_end in the child, with the target's ids and the permitted set still
- * there: it is when a deferred pam_cap.so applies its tuple. */
-static void end_pam(const struct child_spec *s, struct sets *now)
+ * there: it is when a deferred pam_cap.so applies its tuple. Nothing is effective:
+ * modules clean up as the target, as under su. */
+static void end_pam(const struct child_spec *s)
 {
 	struct pam_conv conv = {refuse, NULL};
 
 	if (pam_set_item(s->pam, PAM_CONV, &conv) != PAM_SUCCESS)
 		child_fail(s, CHILD_CONVERSATION);
-	now->e = now->p & ~s->withheld; /* modules clean up in pam_end */
-	now->i = 0;
-	if (sets_apply(*now) < 0) /* setpcap is effective from here on */
+	if (sets_effective(~0ULL) < 0)
 		child_fail(s, CHILD_RAISE);
-	now->i = s->modules_i;
-	if (sets_apply(*now) < 0 || sets_raise_ambient(s->modules_a) < 0)
-		child_fail(s, CHILD_RAISE);
-	/* from here on a change of uid takes no capability, also when root calls */
-	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
-	if (bits < 0 || prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
-		child_fail(s, CHILD_SECUREBITS);
+	raise_hard_limits(s);
+	keep_capabilities(s);
 	become_target(s);
+	if (sets_effective(0) < 0)
+		child_fail(s, CHILD_RAISE);
 	int status = pam_end(s->pam, PAM_SUCCESS | PAM_DATA_SILENT);
 	if (status != PAM_SUCCESS)
 		child_same(s, CHILD_PAM_END, PAM_SUCCESS, (uint64_t)status);
@@ -147,7 +174,7 @@ static void close_others(const struct child_spec *s)
 
 static void try_to_regain(const struct child_spec *s)
 {
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < s->nregain; i++)
 		if (s->regain[i] != s->uid && (syscall(SYS_setresuid, -1, s->regain[i], -1) == 0 ||
 		                               syscall(SYS_setresuid, s->regain[i], -1, -1) == 0))
 			child_same(s, CHILD_REGAIN, s->uid, s->regain[i]);
@@ -186,13 +213,11 @@ static void verify(const struct child_spec *s, struct sets tuple, uint64_t amb, 
 
 static void __attribute__((noreturn)) run(const struct child_spec *s)
 {
-	struct sets c, tuple;
+	struct sets tuple;
 	uint64_t amb, bnd;
 
 	default_signals(s);
-	if (sets_read(&c) < 0)
-		child_fail(s, CHILD_RAISE);
-	end_pam(s, &c);
+	end_pam(s);
 	if (s->new_session && setsid() < 0)
 		child_fail(s, CHILD_SETSID);
 	if (s->terminal >= 0)

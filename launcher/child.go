@@ -1,7 +1,7 @@
 package launcher
 
 /*
-#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong
+#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong -I${SRCDIR}/../privilege
 #cgo LDFLAGS: -lpam
 #include <stdlib.h>
 #include "child.h"
@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"capsu/privilege"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -46,7 +47,7 @@ func (c *Child) Tuple() (*cap.IAB, error) {
 	iab := cap.NewIAB()
 	for v := cap.Value(0); v < cap.MaxBits(); v++ {
 		for vector, on := range map[cap.Vector]bool{
-			cap.Inh: c.inheritable&(1<<v) != 0, cap.Amb: c.ambient&(1<<v) != 0, cap.Bound: c.bounding&(1<<v) == 0 && Bounded(v),
+			cap.Inh: c.inheritable&(1<<v) != 0, cap.Amb: c.ambient&(1<<v) != 0, cap.Bound: c.bounding&(1<<v) == 0 && privilege.Bounded(v),
 		} {
 			if !on {
 				continue
@@ -62,7 +63,7 @@ func (c *Child) Tuple() (*cap.IAB, error) {
 // Launch forks on this thread, the one that ran PAM, and returns when the
 // session runs its shell or has failed to. warn gets what does not prevent the
 // session. A child that failed has been waited for.
-func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error) {
+func Launch(l *privilege.Leader, s *Spec, front *Front, warn func(error)) (*Child, error) {
 	c := &Child{pidfd: -1, group: s.NewSession, path: s.Path,
 		terminal: s.Terminal, foreground: s.Foreground, remote: s.Remote, lead: -1, stops: -1, command: -1}
 	pipe, lead := []int{-1, -1}, [2]int{-1, -1}
@@ -72,7 +73,7 @@ func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error
 	defer unix.Close(pipe[0])
 	err := c.connect(&lead)
 	if err == nil {
-		c.pid, err = m.fork(s, pipe[1], lead[1])
+		c.pid, err = fork(s, pipe[1], lead[1])
 	}
 	unix.Close(pipe[1])
 	closeAll(lead[1])
@@ -88,7 +89,7 @@ func (m *Monitor) Launch(s *Spec, front *Front, warn func(error)) (*Child, error
 	}
 	if err != nil {
 		ran := false
-		e := m.With(func() error { ran = true; return c.discard() })
+		e := l.With(func() error { ran = true; return c.discard() })
 		if !ran { // what cannot be ended with privilege is ended without
 			e = errors.Join(e, c.discard())
 		}

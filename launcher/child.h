@@ -15,7 +15,8 @@ struct child_spec {
 	gid_t gid;
 	const gid_t *groups;   /* sorted */
 	size_t ngroups;
-	uid_t regain[2];       /* uids that must not be had back; the target's own is passed over */
+	const uid_t *regain;   /* uids that must not be had back; the target's own is passed over */
+	size_t nregain;
 	gid_t regain_gid;
 
 	int decided;           /* 1: inheritable and ambient below; 0: what stands after pam_end */
@@ -23,9 +24,6 @@ struct child_spec {
 	uint64_t ambient;
 	uint64_t blocked;      /* dropped from the bounding set */
 	uint64_t passed;       /* not decided: Inheritable added to what stands (rule "all") */
-	uint64_t modules_i;    /* what the modules gave the leader, put back before pam_end */
-	uint64_t modules_a;
-	uint64_t withheld;     /* never effective while modules act for the target */
 	int narrowed;          /* 1: the session takes narrow_* instead, if that is no more than the grant */
 	uint64_t narrow_i;
 	uint64_t narrow_a;
@@ -62,6 +60,7 @@ struct child_report {
 	X(CHILD_SIGNALS, "signals") \
 	X(CHILD_CONVERSATION, "conversation") \
 	X(CHILD_RAISE, "raise capabilities") \
+	X(CHILD_KEEP, "keep capabilities") \
 	X(CHILD_SETGROUPS, "setgroups") \
 	X(CHILD_SETGID, "setresgid") \
 	X(CHILD_SETUID, "setresuid") \

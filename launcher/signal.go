@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"capsu/privilege"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -32,8 +34,8 @@ func (c *Child) kill(sig unix.Signal) error {
 
 // signal sends with the right to, whatever uid the session has taken.
 // SIGKILL is for its leader, too.
-func (m *Monitor) signal(c *Child, signals ...unix.Signal) error {
-	return m.With(func() error {
+func signal(l *privilege.Leader, c *Child, signals ...unix.Signal) error {
+	return l.With(func() error {
 		for _, sig := range signals {
 			if err := c.kill(sig); err != nil && err != unix.ESRCH {
 				return fmt.Errorf("kill: %w", err)
@@ -50,7 +52,7 @@ func (m *Monitor) signal(c *Child, signals ...unix.Signal) error {
 
 // resume continues the session after a stop. A leader does it for its child;
 // without one and in our own process group it is for all that stopped there.
-func (m *Monitor) resume(c *Child, foreground bool) error {
+func resume(l *privilege.Leader, c *Child, foreground bool) error {
 	if c.lead >= 0 {
 		order := []byte{'B'} // leader.c
 		if foreground {
@@ -72,10 +74,7 @@ func (m *Monitor) resume(c *Child, foreground bool) error {
 	if err := c.kill(unix.SIGCONT); err != unix.EPERM {
 		return wrap("kill", err)
 	}
-	if c.group {
-		return m.continueAnyway(-c.pid)
-	}
-	return m.continueAnyway(c.pid)
+	return l.With(func() error { return wrap("kill", c.kill(unix.SIGCONT)) })
 }
 
 // status takes the last change of the session's: how it stopped or ended. A child
@@ -124,13 +123,13 @@ func (c *Child) report() (status unix.WaitStatus, news bool) {
 
 // endLeader ends the leader of a session whose command has ended, and waits
 // for it: the kernel hangs up what the session has left on its terminal.
-func (m *Monitor) endLeader(c *Child) error {
+func endLeader(l *privilege.Leader, c *Child) error {
 	if c.reaped {
 		return nil // somebody has killed it
 	}
 	err := unix.Kill(c.pid, unix.SIGKILL)
 	if err == unix.EPERM {
-		err = m.With(func() error { return unix.Kill(c.pid, unix.SIGKILL) })
+		err = l.With(func() error { return unix.Kill(c.pid, unix.SIGKILL) })
 	}
 	if err != nil {
 		return fmt.Errorf("kill: %w", err)
@@ -159,9 +158,9 @@ func reapKilled(pid int) error {
 }
 
 // End kills a session that must not go on, and waits for it.
-func (m *Monitor) End(c *Child) error {
+func End(l *privilege.Leader, c *Child) error {
 	defer c.close()
-	err := m.signal(c, unix.SIGKILL)
+	err := signal(l, c, unix.SIGKILL)
 	if err != nil {
 		if e := unix.Kill(c.pid, unix.SIGKILL); e != nil {
 			return errors.Join(err, e) // it will get SIGHUP when we are gone

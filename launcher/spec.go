@@ -11,6 +11,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"capsu/privilege"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,8 @@ type Spec struct {
 
 	UID, GID uint32
 	Groups   []uint32
-	Old      Identity // what the monitor was at start: must not be had back
+	Old      []uint32 // uids of the monitor and its caller, which must not be had back
+	OldGID   uint32   // likewise
 
 	Tuple      *cap.IAB // decided tuple; nil: what stands after pam_end
 	Passed     uint64   // without Tuple: Inheritable added to what stands
@@ -41,7 +43,7 @@ type Spec struct {
 	Foreground bool     // with Terminal: the command begins in its foreground
 	Remote     bool     // the caller is at the other end of descriptors 0 to 2, as far as they tell
 	Home       string   // directory to enter; empty: stay
-	Limits     Limits
+	Limits     privilege.Limits
 	Ignored    uint64 // signals ignored, bit n-1
 	Mask       uint64 // signals blocked, bit n-1
 
@@ -51,19 +53,17 @@ type Spec struct {
 }
 
 // fork fills in the C side of s. Nothing is allocated after the fork.
-func (m *Monitor) fork(s *Spec, report, lead int) (int, error) {
+func fork(s *Spec, report, lead int) (int, error) {
 	// SAFETY: everything the child reads is in C memory, or in cs, which is in
-	// Go memory but holds no pointer into it except groups, pinned by use below.
+	// Go memory and holds pointers to C memory only.
 	arena := &arena{}
 	defer arena.free()
 	cs := C.struct_child_spec{
 		pam: s.PAM, monitor: C.pid_t(unix.Getpid()),
 		uid: C.uid_t(s.UID), gid: C.gid_t(s.GID),
-		groups: arena.groups(s.Groups), ngroups: C.size_t(len(s.Groups)),
-		regain: [2]C.uid_t{0, C.uid_t(s.Old.UID.R)}, regain_gid: C.gid_t(s.Old.GID.R),
-		passed:    C.uint64_t(s.Passed),
-		modules_i: C.uint64_t(m.inheritable), modules_a: C.uint64_t(m.ambient),
-		withheld:   C.uint64_t(m.withheld),
+		groups: arena.ids(s.Groups), ngroups: C.size_t(len(s.Groups)),
+		regain: arena.ids(s.Old), nregain: C.size_t(len(s.Old)), regain_gid: C.gid_t(s.OldGID),
+		passed:     C.uint64_t(s.Passed),
 		securebits: C.int(s.Securebits),
 		ignored:    C.uint64_t(s.Ignored), mask: C.uint64_t(s.Mask),
 		path: arena.text(s.Path), argv: arena.list(s.Args), envp: arena.list(s.Env),
@@ -145,7 +145,7 @@ func (a *arena) list(texts []string) **C.char {
 	return (**C.char)(p)
 }
 
-func (a *arena) groups(ids []uint32) *C.gid_t {
+func (a *arena) ids(ids []uint32) *C.gid_t {
 	// SAFETY: room for one more than ids, so that it is never empty.
 	p := C.calloc(C.size_t(len(ids)+1), C.size_t(unsafe.Sizeof(C.gid_t(0))))
 	a.owned = append(a.owned, p)

@@ -47,7 +47,9 @@ void child_apply_tuple(const struct child_spec *s, struct sets *tuple, uint64_t 
 	tuple->i = s->decided ? s->inheritable : c.i | s->passed;
 	*amb = s->decided ? s->ambient : sets_ambient();
 	take(s, &tuple->i, amb, &blocked);
-	if (prctl(PR_SET_SECUREBITS, s->securebits, 0, 0, 0) < 0)
+	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 && prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) != 0)
+		child_fail(s, CHILD_KEEP);
+	if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != s->securebits && prctl(PR_SET_SECUREBITS, s->securebits, 0, 0, 0) < 0)
 		child_fail(s, CHILD_SECUREBITS);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		child_fail(s, CHILD_AMBIENT);

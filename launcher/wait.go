@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"capsu/privilege"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +29,7 @@ const (
 
 // waiting is a session that runs, or is stopped.
 type waiting struct {
-	m          *Monitor
+	l          *privilege.Leader
 	c          *Child
 	front      *Front
 	relay      *relay  // nil: the session has the caller's terminal, or none
@@ -49,8 +50,8 @@ type waiting struct {
 // not heard the key itself. When the session stops, so does the front, and when
 // the front goes on, the session does. If Wait cannot wait any longer it ends
 // the session: nobody else would.
-func (m *Monitor) Wait(c *Child, front *Front, grace time.Duration) (*Result, error) {
-	w := &waiting{m: m, c: c, front: front, grace: grace, foreground: c.terminal == nil || c.foreground}
+func Wait(l *privilege.Leader, c *Child, front *Front, grace time.Duration) (*Result, error) {
+	w := &waiting{l: l, c: c, front: front, grace: grace, foreground: c.terminal == nil || c.foreground}
 	if c.terminal != nil {
 		w.relay = newRelay(c.terminal)
 		defer w.relay.close()
@@ -62,7 +63,7 @@ func (m *Monitor) Wait(c *Child, front *Front, grace time.Duration) (*Result, er
 		err = w.step()
 	}
 	if err != nil {
-		return nil, errors.Join(err, m.End(c))
+		return nil, errors.Join(err, End(l, c))
 	}
 	front.wantsEnd() // of the session, which has ended
 	c.close()
@@ -105,7 +106,7 @@ func (w *waiting) step() error {
 	}
 	if !w.deadline.IsZero() && !time.Now().Before(w.deadline) {
 		w.deadline = time.Time{} // SIGKILL needs no second one
-		return w.m.signal(w.c, unix.SIGKILL)
+		return signal(w.l, w.c, unix.SIGKILL)
 	}
 	if w.fds[onFront].Revents != 0 {
 		if err := w.happened(w.front.Event()); err != nil {
@@ -141,18 +142,18 @@ func (w *waiting) changed() error {
 		return nil
 	}
 	w.relay.drain() // before the leader is gone: its end drops what is not read
-	return w.m.endLeader(w.c)
+	return endLeader(w.l, w.c)
 }
 
 // hasStopped has the front stop, too.
 func (w *waiting) hasStopped(sig unix.Signal) error {
 	switch {
 	case w.result.By != 0: // it has to end, not to stop
-		return w.m.resume(w.c, w.foreground)
+		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil && (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && tty.Foreground(0):
 		// It wants the terminal, which has become ours meanwhile.
 		w.foreground = w.relay.resume()
-		return w.m.resume(w.c, w.foreground)
+		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil:
 		w.relay.suspend()
 	}
@@ -193,7 +194,7 @@ func (w *waiting) continued() error {
 		return nil
 	}
 	w.stopped, w.foreground = false, foreground
-	return w.m.resume(w.c, foreground)
+	return resume(w.l, w.c, foreground)
 }
 
 // key passes SIGINT, SIGQUIT or SIGTSTP on. Of these only a stop is sure:
@@ -212,7 +213,7 @@ func (w *waiting) key(e Event) error {
 	// To those that the target may signal. It needs no capability, so that a
 	// flood of them costs next to nothing.
 	if err := w.c.kill(sig); err == unix.EPERM {
-		return w.m.signal(w.c, sig)
+		return signal(w.l, w.c, sig)
 	}
 	return nil
 }
@@ -223,7 +224,7 @@ func (w *waiting) end(sig unix.Signal) error {
 		return nil // already ending
 	}
 	w.result.By, w.deadline = sig, time.Now().Add(w.grace)
-	if err := w.m.signal(w.c, sig, unix.SIGCONT); err != nil {
+	if err := signal(w.l, w.c, sig, unix.SIGCONT); err != nil {
 		return err
 	}
 	return w.continued()

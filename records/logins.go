@@ -25,13 +25,16 @@ var (
 // returns enters the end, and puts back what utmp had before if the entry is
 // still ours. Without a terminal there is nothing to enter; files that are not
 // there are passed over.
-func (a *Attempt) Login(terminal string) (end func()) {
+func (a *Attempt) Login(terminal string) (end func() error) {
 	if terminal == "" || a.Privileged == nil {
-		return func() {}
+		return func() error { return nil }
 	}
 	l := login{terminal: terminal}
 	a.note(a.Privileged(func() error { return l.open(a.Target) }))
-	return func() { a.note(a.Privileged(l.close)) }
+	return func() error {
+		a.note(a.Privileged(l.close))
+		return nil
+	}
 }
 
 type login struct {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"capsu/launcher"
+	"capsu/privilege"
 	needs "capsu/stack"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -19,7 +19,7 @@ var always = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP}
 // bounded are all capabilities that a file can give on this machine.
 func bounded() (all []cap.Value) {
 	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if launcher.Bounded(c) {
+		if privilege.Bounded(c) {
 			all = append(all, c)
 		}
 	}

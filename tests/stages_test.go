@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"capsu/launcher"
+	"capsu/privilege"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -149,7 +149,7 @@ func fileSet(t *testing.T) (bits uint64) {
 		t.Fatal(err)
 	}
 	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, _ := set.GetFlag(cap.Permitted, c); on && launcher.Bounded(c) {
+		if on, _ := set.GetFlag(cap.Permitted, c); on && privilege.Bounded(c) {
 			bits |= 1 << c
 		}
 	}

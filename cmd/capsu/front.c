@@ -11,6 +11,7 @@
  * MUST NOT return: it is single-threaded C to its end, never a Go program.
  */
 #define _GNU_SOURCE
+#include "sets.h"
 #include "start.h"
 
 #include <errno.h>
@@ -224,10 +225,10 @@ static void end(int sock)
 void front_run(int sock, pid_t monitor)
 {
 	int exited = 0;
-	uint64_t none = 0;
+	const struct sets none = {0, 0, 0};
 	sigset_t set;
 
-	if (front_capabilities(1, &none, &none, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (sets_apply(none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(1);
 	for (int fd = 0; fd < 3 && tty < 0; fd++)
 		if (tcgetattr(fd, &modes) == 0)

@@ -13,11 +13,10 @@
 #define _GNU_SOURCE
 #include "start.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MB (1024UL * 1024)
@@ -28,9 +27,6 @@ static const struct {
 	rlim_t least;
 	const char *name, *shell;
 } needed[] = {
-	/* psx and glibc tell each thread of a change of identity by a queued
-	 * signal; without room for one they hang, or change one thread only. */
-	{RLIMIT_SIGPENDING, FRONT_MIN_SIGPENDING, "pending signals (RLIMIT_SIGPENDING)", "ulimit -i"},
 	{RLIMIT_AS, 2048 * MB, "address space (RLIMIT_AS)", "ulimit -v"}, /* reserved, not used: 1.5 GB */
 	{RLIMIT_DATA, 128 * MB, "data (RLIMIT_DATA)", "ulimit -d"},
 	{RLIMIT_STACK, MB, "stack (RLIMIT_STACK)", "ulimit -s"},
@@ -38,13 +34,7 @@ static const struct {
 	/* else a caller could keep modules from recording his failures */
 	{RLIMIT_FSIZE, 1024 * MB, "file size (RLIMIT_FSIZE)", "ulimit -f"},
 	{RLIMIT_CPU, 10, "processor time (RLIMIT_CPU)", "ulimit -t"},
-	{RLIMIT_NPROC, 16, "processes (RLIMIT_NPROC)", "ulimit -u"}, /* the last: not for root */
 };
-enum { NEEDED = sizeof needed / sizeof *needed };
-
-/* How many tasks a session adds to the guard's, at most: the runtime's
- * threads, the child, a helper of a module. */
-#define TASKS 10
 
 void front_refuse(const char *what, const char *hint)
 {
@@ -58,7 +48,7 @@ void front_refuse(const char *what, const char *hint)
 	_exit(1);
 }
 
-static void refuse_limit(int i)
+static void refuse_limit(size_t i)
 {
 	char what[128], hint[128];
 
@@ -69,9 +59,15 @@ static void refuse_limit(int i)
 
 void limits_check(void)
 {
-	for (int i = 0; i < (front_start.uid == 0 ? NEEDED - 1 : NEEDED); i++)
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
 		if (front_start.limits[needed[i].resource].rlim_max < needed[i].least)
 			refuse_limit(i);
+}
+
+/* By its number: setrlimit(2) of this program is what modules meet, and records only. */
+static int set_limit(int resource, struct rlimit l)
+{
+	return (int)syscall(SYS_prlimit64, 0, resource, &l, NULL);
 }
 
 /* A real-time process that has not slept for RLIMIT_RTTIME the kernel kills:
@@ -87,7 +83,7 @@ static void refuse_short_real_time(void)
 
 int limits_replace(void)
 {
-	static const int raised[] = {RLIMIT_SIGPENDING, RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_RTTIME};
+	static const int raised[] = {RLIMIT_SIGPENDING, RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_RTTIME, RLIMIT_NPROC};
 	struct rlimit l;
 	pthread_attr_t attr;
 
@@ -95,45 +91,17 @@ int limits_replace(void)
 	for (size_t i = 0; i < sizeof raised / sizeof *raised; i++) {
 		l = front_start.limits[raised[i]];
 		l.rlim_cur = l.rlim_max;
-		if (setrlimit(raised[i], &l) < 0)
+		if (set_limit(raised[i], l) < 0)
 			return -1;
 	}
 	l = front_start.limits[RLIMIT_NOFILE];
 	if (l.rlim_cur < 1024)
 		l.rlim_cur = l.rlim_max < 1024 ? l.rlim_max : 1024;
-	if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+	if (set_limit(RLIMIT_NOFILE, l) < 0)
 		return -1;
 	/* else threads get the stack that the caller's limit said at start */
 	if (pthread_attr_init(&attr) != 0 || pthread_attr_setstacksize(&attr, MB) != 0 ||
 	    pthread_setattr_default_np(&attr) != 0)
 		return -1;
 	return pthread_attr_destroy(&attr) == 0 ? 0 : -1;
-}
-
-/* All sessions are the guard's, and so are their tasks: with a low limit of
- * this caller's there may be no room for threads, which ends the runtime. One
- * fork under a limit lowered by what is needed tells. */
-int limits_room_for_threads(void)
-{
-	struct rlimit l = front_start.limits[RLIMIT_NPROC];
-	pid_t pid;
-
-	if (l.rlim_max != RLIM_INFINITY && front_start.uid != 0) {
-		l.rlim_cur = l.rlim_max - TASKS;
-		if (setrlimit(RLIMIT_NPROC, &l) < 0)
-			return -1;
-		pid = fork();
-		if (pid == 0)
-			_exit(0);
-		if (pid < 0 && errno == EAGAIN)
-			front_refuse("too many processes for the hard limit (RLIMIT_NPROC), counting all sessions of capsu",
-			             "raise the limit: ulimit -u; or end sessions");
-		if (pid < 0)
-			return -1;
-		while (waitpid(pid, NULL, 0) < 0)
-			if (errno != EINTR)
-				return -1;
-	}
-	l.rlim_cur = l.rlim_max;
-	return setrlimit(RLIMIT_NPROC, &l);
 }

@@ -7,48 +7,48 @@
  * MUST look the guard up before a capability is effective: NSS runs modules.
  */
 #define _GNU_SOURCE
+#include "privilege.h"
 #include "start.h"
 
-#include <grp.h>
-#include <linux/securebits.h>
 #include <pwd.h>
-#include <sys/prctl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #define GUARD "capsu"
 
-/* The monitor's identity. Afterwards nothing of the caller's can reach it. */
-void monitor_become_guard(void)
+/* The guard, if there is one and it is one. Root needs none to begin with. */
+static int find_guard(void)
 {
-	struct passwd *pw = NULL;
+	struct passwd *pw = getpwnam(GUARD);
+	int bad = pw && (pw->pw_uid == 0 || pw->pw_uid == front_start.uid);
 
-	if (front_start.uid != 0) {
-		pw = getpwnam(GUARD);
-		if (!pw)
-			return front_fault(FRONT_NO_GUARD, NULL);
-		if (pw->pw_uid == 0 || pw->pw_uid == front_start.uid)
-			return front_fault(FRONT_BAD_GUARD, NULL);
-	}
-	if (front_effective(front_start.permitted) < 0)
-		return front_fault(FRONT_SYSTEM, "capset");
-	if (pw) {
-		/* pam_keyinit goes through uid 0 and back, which else clears Permitted.
-		 * Not when root calls: there modules shed privilege by leaving uid 0. */
-		if (prctl(PR_SET_SECUREBITS, front_start.securebits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
-			return front_fault(FRONT_SYSTEM, "securebits");
-		if (setgroups(0, NULL) < 0)
-			return front_fault(FRONT_SYSTEM, "setgroups");
-		if (setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0)
-			return front_fault(FRONT_SYSTEM, "setresgid");
-		if (setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
-			return front_fault(FRONT_SYSTEM, "setresuid");
+	if (pw && !bad) {
 		front_start.guard = pw->pw_uid;
+		front_start.guard_gid = pw->pw_gid;
+	} else if (front_start.uid != 0) {
+		front_fault(bad ? FRONT_BAD_GUARD : FRONT_NO_GUARD, NULL);
+		return -1;
 	}
-	/* with fs.suid_dumpable=1 a change of identity makes it dumpable again */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return front_fault(FRONT_SYSTEM, "dumpable");
-	if (limits_replace() < 0 || limits_room_for_threads() < 0)
-		return front_fault(FRONT_SYSTEM, "setrlimit");
+	return 0;
+}
+
+/* The monitor's identity. Afterwards nothing of the caller's can reach it. */
+void monitor_begin(void)
+{
+	struct privilege_start start = {
+		.caller = front_start.uid, .securebits = front_start.securebits, .limits = front_start.limits,
+	};
+	const char *failed, *name;
+
+	if (find_guard() < 0)
+		return;
+	start.guard = front_start.guard;
+	start.guard_gid = front_start.guard_gid;
+	failed = privilege_arm(&start, &name);
+	if (failed)
+		front_fault(name ? FRONT_NOT_OURS : FRONT_SYSTEM, name ? name : failed);
+	else if (limits_replace() < 0)
+		front_fault(FRONT_SYSTEM, "setrlimit");
 }
 
 static void nothing(int sig)

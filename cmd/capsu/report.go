@@ -8,6 +8,7 @@ import (
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
+	"capsu/privilege"
 	"capsu/records"
 
 	"golang.org/x/sys/unix"
@@ -133,7 +134,7 @@ func hintOf(err error) string {
 	var rule *policy.Error
 	var usage *usageError
 	var service *serviceError
-	var limit *launcher.LimitError
+	var limit *privilege.LimitError
 	var call *pamconv.Error
 	var prompt *pamconv.PromptError
 	switch {
@@ -164,7 +165,7 @@ func hintOf(err error) string {
 	case errors.Is(err, unix.EAGAIN):
 		return "too many processes: the limit RLIMIT_NPROC of the caller, the target or the guard is reached (ulimit -u)"
 	case errors.As(err, &limit):
-		return "raise " + limit.Name + " in limits.conf, or give capsu cap_sys_resource: ./install.sh --caps cap_sys_resource"
+		return "raise " + limit.Name + " in limits.conf"
 	case errors.Is(err, unix.EMFILE):
 		return "too many open files: the limit RLIMIT_NOFILE of the caller or the target is reached (ulimit -n)"
 	case errors.Is(err, unix.ENOMEM):

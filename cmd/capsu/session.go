@@ -7,15 +7,10 @@ import (
 	"capsu/account"
 	"capsu/launcher"
 	"capsu/pamconv"
+	"capsu/privilege"
 	"capsu/records"
 	"capsu/site"
-
-	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
-
-// fileCaps let modules that authenticate read and write root's files. Those
-// that act for the target, in its files, must do without.
-var fileCaps = []cap.Value{cap.DAC_OVERRIDE, cap.DAC_READ_SEARCH, cap.FOWNER, cap.FSETID}
 
 // run is a session from beginning to end: the stages of the specification's
 // section 4, in order. What a stage opens, the next line closes again, on
@@ -28,11 +23,11 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 			attempt.Failed(reason(err))
 		}
 	}()
-	m, err := launcher.NewMonitor() // 2
+	l, err := privilege.Settle() // 2
 	if err != nil {
 		return nil, err
 	}
-	attempt.Privileged = recording(m)
+	attempt.Privileged = recording(l)
 	caller, err := account.ByUID(s.caller)
 	if err != nil {
 		return nil, fmt.Errorf("caller: %w", err)
@@ -60,18 +55,20 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err := o.chooseService(conf.Services); err != nil {
 		return nil, err
 	}
-	tx, err := open(o, name, caller, s, m) // 3
+	tx, err := open(o, name, caller, s, l) // 3
 	if err != nil {
 		return nil, err
 	}
-	defer closing(&err, m, tx.End)
+	undo := closings{l: l}
+	defer undo.run(&err)
+	undo.add(tx.End)
 
 	tx.OnFailure(func(err error) (delay bool) {
 		attempt.Denied(reason(authentication(o, err)))
 		var prompt *pamconv.PromptError // by which nobody could have guessed at anything
 		return o.forced || !errors.As(err, &prompt)
 	})
-	if err := conf.asking(m, s, func() error { return authenticate(tx, o) }); err != nil { // 4
+	if err := asking(l, s, func() error { return authenticate(tx, o, l) }); err != nil { // 4
 		attempt.Denied(reason(err))
 		var refused *authenticationError
 		if errors.As(err, &refused) && refused.owes {
@@ -85,108 +82,98 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if !o.login || o.hasCommand {
 		tx.Mute()
 	}
-	t, err := newTarget(tx, caller, chosen, s, m, conf) // 5
+	t, err := newTarget(tx, caller, chosen, s, l, conf) // 5
 	if err != nil {
 		return nil, err
 	}
 	if t.user.Name != attempt.Target {
 		attempt.Renamed(t.user.Name)
 	}
-	old := m.Identity()
-	if s.caller != 0 {
-		m.Withhold(fileCaps...)
-	}
-	if err := m.Become(t.identity(old)); err != nil { // 6
+	if err := l.ActFor(t.user.UID); err != nil { // 6
 		return nil, err
 	}
-	opened, err := opening(m, tx.EstablishCredentials)
-	if opened {
-		defer closing(&err, m, tx.DeleteCredentials)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if t.groups, err = m.Groups(); err != nil {
-		return nil, err
-	}
-	if t.terminal, err = openTerminal(m, o, t, conf.Pty); err != nil { // 7
+	if t.terminal, err = openTerminal(l, o, t, conf.Pty); err != nil {
 		return nil, err
 	}
 	defer t.terminal.Close()
-	if o.login {
-		defer attempt.Login(t.terminal.NameOr(attempt.Terminal))()
-	}
-	var limits launcher.Limits
-	opened, err = opening(m, func() (err error) { limits, err = openSession(tx, s); return err })
-	if opened {
-		defer closing(&err, m, tx.CloseSession)
-	}
-	if err != nil {
+	if err := l.Call(func() error {
+		return establish(tx, l, &undo, t, s, func() { // 7
+			if o.login {
+				undo.add(attempt.Login(t.terminal.NameOr(attempt.Terminal)))
+			}
+		})
+	}); err != nil {
 		return nil, err
 	}
 	// While it is the target's no module runs, which could keep it so.
-	back, err := conf.giveTerminal(m, t)
-	if err != nil {
+	if err := conf.giveTerminal(l, t, &undo); err != nil {
 		return nil, err
 	}
-	defer back(&err)
-
 	if s.front.Ending() != 0 {
 		return nil, launcher.ErrStopped
 	}
-	spec, err := t.spec(tx, o, s, old, limits, conf) // 8
+	limits := l.SessionLimits() // 8
+	if err := limits.Startable(); err != nil {
+		return nil, err
+	}
+	spec, err := t.spec(tx, o, s, limits, conf)
 	if err != nil {
 		return nil, err
 	}
-	child, err := m.Launch(spec, s.front, warn)
+	child, err := launcher.Launch(l, spec, s.front, warn)
 	if err != nil {
 		return nil, err
 	}
-	defer conf.back(&err, m)
-	err = conf.leave(m) // 9
+	err = conf.leave(l, t) // 9
 	tuple, e := child.Tuple()
 	if err = errors.Join(err, e); err != nil {
-		return nil, errors.Join(err, m.End(child))
+		return nil, errors.Join(err, launcher.End(l, child))
 	}
 	attempt.Opened(tuple.String())
-	return m.Wait(child, s.front, conf.Grace) // then 10: the deferred closings
+	return launcher.Wait(l, child, s.front, conf.Grace) // then 10: the closings
 }
 
 // recording gives records what they need: CAP_AUDIT_WRITE, and the group that
 // utmp, wtmp and btmp belong to, looked up here, where nothing is effective.
-func recording(m *launcher.Monitor) func(f func() error) error {
+func recording(l *privilege.Leader) func(f func() error) error {
 	gid, _, err := account.Group("utmp")
 	return func(f func() error) error {
 		switch {
 		case errors.Is(err, account.ErrUnknown):
-			return m.With(f)
+			return l.With(f)
 		case err != nil:
 			return err
 		}
-		return m.AsGroup(gid, f)
+		return l.AsGroup(gid, f)
 	}
 }
 
-// opening runs what must be closed again. It is open as soon as f has
-// succeeded, also if capabilities could not be lowered after it.
-func opening(m *launcher.Monitor, f func() error) (opened bool, err error) {
-	err = m.With(func() error {
-		err := f()
-		opened = err == nil
-		return err
-	})
-	return opened, err
+// closings is what a session has opened, each with its closing. They run in
+// reverse, in one stretch of privilege, whatever happens.
+type closings struct {
+	l    *privilege.Leader
+	each []func() error
 }
 
-// closing runs one closing, whatever happens, and keeps what it says beside
-// what went wrong before.
-func closing(err *error, m *launcher.Monitor, f func() error) {
+func (c *closings) add(closing func() error) { c.each = append(c.each, closing) }
+
+// run keeps what closing says beside what went wrong before. What cannot be
+// closed with privilege is closed without.
+func (c *closings) run(err *error) {
+	all := func() (said error) {
+		for i := len(c.each) - 1; i >= 0; i-- {
+			said = errors.Join(said, c.l.Call(c.each[i]))
+		}
+		return said
+	}
 	ran := false
-	e := m.With(func() error { ran = true; return f() })
-	if !ran { // what cannot be closed with privilege is closed without
-		e = errors.Join(e, f())
+	said := c.l.Call(func() error { ran = true; return all() })
+	if !ran {
+		for i := len(c.each) - 1; i >= 0; i-- {
+			said = errors.Join(said, c.each[i]())
+		}
 	}
-	*err = errors.Join(*err, e)
+	*err = errors.Join(*err, said)
 }
 
 // resolve returns the name to authenticate for: the passwd entry's own, also
@@ -215,20 +202,20 @@ func refuseRoot(u, caller *account.User, allowed bool) error {
 }
 
 // open starts the PAM transaction and tells the modules who asks, and where.
-func open(o *sessionOptions, user string, caller *account.User, s *start, m *launcher.Monitor) (*pamconv.Transaction, error) {
+func open(o *sessionOptions, user string, caller *account.User, s *start, l *privilege.Leader) (*pamconv.Transaction, error) {
 	if err := pamconv.CheckService(o.service); err != nil {
 		return nil, hinted("as root: ./install.sh installs capsu and capsu-l; others are yours to write", "PAM service %s: %w", o.service, err)
 	}
 	conv := &pamconv.Conversation{
 		In: 0, Out: 1, Err: 2,
-		Outside: outside{s.front}, Waiting: m.Without,
+		Outside: outside{s.front}, Waiting: l.Waiting,
 		Refuse: o.mute,
 	}
 	if o.forced {
 		conv.Tell = func(text string) { aside("PAM: " + text) }
 	}
 	var tx *pamconv.Transaction
-	err := m.With(func() (err error) {
+	err := l.Call(func() (err error) {
 		if tx, err = pamconv.Start(o.service, user, "", conv); err != nil {
 			return authentication(o, err)
 		}
@@ -238,7 +225,8 @@ func open(o *sessionOptions, user string, caller *account.User, s *start, m *lau
 		return errors.Join(err, tx.SetCaller(caller.Name))
 	})
 	if err != nil && tx != nil {
-		closing(&err, m, tx.End)
+		undo := closings{l, []func() error{tx.End}}
+		undo.run(&err)
 	}
 	return tx, err
 }
@@ -246,30 +234,55 @@ func open(o *sessionOptions, user string, caller *account.User, s *start, m *lau
 // authenticate is stage 4. Its errors before pam_authenticate has succeeded
 // tell nothing about the target; after it, the account phase speaks for itself,
 // unless nobody but the holder of an ssh key would hear it.
-func authenticate(tx *pamconv.Transaction, o *sessionOptions) error {
-	if err := tx.Authenticate(); err != nil {
+func authenticate(tx *pamconv.Transaction, o *sessionOptions, l *privilege.Leader) error {
+	if err := l.Call(tx.Authenticate); err != nil {
 		return authentication(o, err)
 	}
-	err := tx.Account()
+	err := l.Call(tx.Account)
 	if errors.Is(err, pamconv.ErrExpiredPassword) {
-		err = tx.ChangePassword()
+		err = l.Call(func() error { return l.ForRoot(tx.ChangePassword) })
 	}
 	return accounting(o, err)
 }
 
-// openSession is stage 7. The limits are read around it, before anything of
-// capsu's own can change them again.
-func openSession(tx *pamconv.Transaction, s *start) (limits launcher.Limits, err error) {
-	before, err := launcher.ReadLimits()
+// asking runs f, in which modules ask, with the caller's gid and groups, as su
+// does. Before and after it the monitor has the guard's: what capsu reads itself
+// does not depend on the caller.
+func asking(l *privilege.Leader, s *start, f func() error) (err error) {
+	if s.caller == 0 {
+		return l.Call(f)
+	}
+	if err := l.Become(s.gid, s.groups); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Become(s.guardGID, nil)) }()
+	return l.Call(f)
+}
+
+// establish is the stages credentials and session, which share one stretch:
+// the target's groups with the caller's gid, as under su; setcred, which may add groups;
+// what enters a login in the records; open_session.
+func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *target, s *start, enter func()) error {
+	if err := l.Become(s.gid, t.groups); err != nil {
+		return err
+	}
+	err := l.Call(func() (err error) {
+		if err := tx.EstablishCredentials(); err != nil {
+			return err
+		}
+		undo.add(tx.DeleteCredentials)
+		t.groups, err = l.Groups()
+		return err
+	})
 	if err != nil {
-		return limits, err
+		return err
 	}
-	if err := tx.OpenSession(); err != nil {
-		return limits, err
-	}
-	after, err := launcher.ReadLimits()
-	if err != nil {
-		return limits, errors.Join(err, tx.CloseSession())
-	}
-	return launcher.ForSession(s.limits, before, after), nil
+	enter()
+	return l.Call(func() error {
+		if err := tx.OpenSession(); err != nil {
+			return err
+		}
+		undo.add(tx.CloseSession)
+		return nil
+	})
 }

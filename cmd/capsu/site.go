@@ -8,6 +8,7 @@ import (
 	"capsu/account"
 	"capsu/launcher"
 	"capsu/policy"
+	"capsu/privilege"
 	"capsu/site"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -68,32 +69,34 @@ func (c *configuration) forTarget(t *target, s *start) (err error) {
 			"-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off")
 	}
 	if s.caller == 0 && c.RootRevoke {
-		return c.findGuard(t)
+		return c.findGuard(t, s)
 	}
 	return nil
 }
 
-// findGuard looks for the uid that a root caller's monitor has while the
-// session runs. Start.c needs none when root calls.
-func (c *configuration) findGuard(t *target) error {
-	u, err := account.ByName(guardName)
-	switch {
-	case errors.Is(err, account.ErrUnknown):
-		return noGuard()
-	case err != nil:
-		return err
-	case u.UID == 0:
+// findGuard settles the uid that a root caller's monitor has while the session
+// runs. Without one start.c goes on when root calls, and it is refused here.
+func (c *configuration) findGuard(t *target, s *start) error {
+	if s.guard == privilege.Nobody {
+		_, err := account.ByName(guardName)
+		switch {
+		case errors.Is(err, account.ErrUnknown):
+			return noGuard()
+		case err != nil:
+			return err
+		}
 		return badGuard("its uid is root's")
-	case u.UID == t.user.UID:
+	}
+	if s.guard == t.user.UID {
 		return fmt.Errorf("%s: the guard is not a target", t.user.Name)
 	}
-	c.revoke, c.guard = true, u.UID
+	c.revoke, c.guard = true, s.guard
 	return nil
 }
 
 // decide asks the policy, unless CapabilitiesEngine is off. A rule for a group
 // goes by the groups that the target has, not by those that root has chosen.
-func (t *target) decide(m *launcher.Monitor, c *configuration) (err error) {
+func (t *target) decide(l *privilege.Leader, c *configuration) (err error) {
 	t.decision = policy.Decision{Action: policy.Ignore}
 	if c.Engine {
 		t.decision, err = policy.Decide(policy.Parameters{File: c.File, Default: c.Default, Require: c.Require}, policy.Subject{
@@ -105,7 +108,7 @@ func (t *target) decide(m *launcher.Monitor, c *configuration) (err error) {
 		}
 	}
 	if t.decision.Action == policy.Set {
-		if err := policy.Beyond(t.decision.IAB, m.Has, launcher.Bounded); err != nil {
+		if err := policy.Beyond(t.decision.IAB, l.Has, privilege.Bounded); err != nil {
 			return c.OfRule(t.decision.File, t.decision.Line, err)
 		}
 		if err := c.Grantable(t.decision.IAB, t.securebits); err != nil {
@@ -125,39 +128,17 @@ func (c *configuration) restrict(spec *launcher.Spec) error {
 	return nil
 }
 
-// asking runs stage 4 as AuthIdentity says. The real uid alone is the caller's
-// then: it is what modules ask for, and enough for him to signal the monitor,
-// but neither to trace nor to limit it.
-func (c *configuration) asking(m *launcher.Monitor, s *start, f func() error) (err error) {
-	if c.Identity != site.Caller || s.caller == 0 {
-		return m.With(f)
-	}
-	guard := m.Identity()
-	caller := guard
-	caller.UID.R = s.caller
-	if err := m.Become(caller); err != nil {
-		return errors.Join(err, m.Become(guard))
-	}
-	defer func() { err = errors.Join(err, m.Become(guard)) }()
-	return m.With(f)
-}
-
 // leave is stage 9: a root caller's monitor gives up uid 0, and every monitor
 // what CapabilitiesSet does not keep, for good. In this order, for the first
 // needs what the second may take.
-func (c *configuration) leave(m *launcher.Monitor) error {
+func (c *configuration) leave(l *privilege.Leader, t *target) error {
 	if c.revoke {
-		if err := m.GiveUpRoot(c.guard); err != nil {
+		if err := l.GiveUpRoot(c.guard, t.user.UID); err != nil {
 			return err
 		}
 	}
 	c.shrunk = true
-	return m.Shrink(c.Keep...)
-}
-
-// back begins stage 10: uid 0 again, so that modules close as they have opened.
-func (c *configuration) back(err *error, m *launcher.Monitor) {
-	*err = errors.Join(*err, m.TakeRoot())
+	return l.Shrink(c.Keep...)
 }
 
 // closed comes last: what closing lacked, and which line took it. What was

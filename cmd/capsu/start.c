@@ -12,14 +12,17 @@
  * MUST take nothing from argv: who starts the program writes it.
  * MUST NOT decide or print: faults go to Go, which explains them (start.go),
  *   but for those with which Go cannot be started (limits.c).
- * MUST NOT do anything in a program that is not the installed one: a file
- *   without capabilities (a test binary, a copy) has no monitor, and Go refuses.
+ * MUST NOT do anything in a program without privilege: a copy without its file
+ *   capabilities has no monitor, unless root calls, and Go refuses; nor in a test
+ *   binary.
  */
 #define _GNU_SOURCE
+#include "privilege.h"
 #include "start.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,32 +41,6 @@ void front_fault(int what, const char *call)
 	front_start.fault = what;
 	front_start.call = call;
 	front_start.err = errno;
-}
-
-/* Capabilities of the calling thread, by raw calls: there is one thread. */
-int front_capabilities(int set, uint64_t *e, uint64_t *p, uint64_t *i)
-{
-	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct d[2];
-
-	if (set) {
-		d[0] = (struct __user_cap_data_struct){(uint32_t)*e, (uint32_t)*p, (uint32_t)*i};
-		d[1] = (struct __user_cap_data_struct){(uint32_t)(*e >> 32), (uint32_t)(*p >> 32), (uint32_t)(*i >> 32)};
-		return (int)syscall(SYS_capset, &h, d);
-	}
-	if (syscall(SYS_capget, &h, d) < 0)
-		return -1;
-	*e = d[0].effective | (uint64_t)d[1].effective << 32;
-	*p = d[0].permitted | (uint64_t)d[1].permitted << 32;
-	*i = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
-	return 0;
-}
-
-/* Effective to e, Permitted as found, Inheritable empty (which empties Ambient). */
-int front_effective(uint64_t e)
-{
-	uint64_t p = front_start.permitted, none = 0;
-	return front_capabilities(1, &e, &p, &none);
 }
 
 /*
@@ -91,14 +68,20 @@ static void open_standard_descriptors(void)
 
 static void snapshot(char **envp)
 {
-	uint64_t e;
+	struct sets sets = {0, 0, 0};
 	struct sigaction sa;
 	sigset_t mask;
 
 	front_start.uid = getuid();
 	front_start.gid = getgid();
+	front_start.ngroups = getgroups(0, NULL);
+	front_start.groups = calloc((size_t)front_start.ngroups + 1, sizeof *front_start.groups);
+	if (!front_start.groups || getgroups(front_start.ngroups, front_start.groups) != front_start.ngroups)
+		_exit(1);
 	front_start.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
-	front_capabilities(0, &e, &front_start.permitted, &front_start.inheritable);
+	sets_read(&sets);
+	front_start.permitted = sets.p;
+	front_start.inheritable = sets.i;
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	for (int sig = 1; sig <= 64; sig++) {
 		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
@@ -145,11 +128,37 @@ static void replace_environment(char **envp)
 	environ = modules;
 }
 
-/* is_installed: this file is the one install.sh made. Not the caller's to choose. */
-static int is_installed(void)
+/* Nothing is effective, and the caller's Inheritable and Ambient are gone; or,
+ * without a monitor, nothing is permitted either. */
+static void lower(uint64_t permitted)
+{
+	const struct sets lowered = {0, permitted, 0};
+
+	if (sets_apply(lowered) < 0)
+		_exit(1);
+}
+
+/* The file gives capabilities; or root has called, who has them already. The
+ * second needs neither a file with capabilities nor the right to gain any. */
+static int has_privilege(void)
+{
+	static const uint64_t ids = BIT(CAP_SETUID) | BIT(CAP_SETGID), needed = ids | BIT(CAP_SETPCAP);
+
+	if (front_start.uid == 0 && (front_start.permitted & ids) == ids)
+		return 1;
+	if (getxattr("/proc/self/exe", "security.capability", NULL, 0) <= 0)
+		front_fault(FRONT_NO_FILECAPS, NULL);
+	else if ((front_start.permitted & needed) != needed || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+		front_fault(FRONT_NO_PRIVILEGE, NULL);
+	else
+		return 1;
+	return 0;
+}
+
+/* May this process have a monitor? Its file is not the caller's to choose. */
+static int may_begin(void)
 {
 	struct stat st;
-	static const uint64_t needed = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETPCAP;
 
 	if (stat("/proc/self/exe", &st) < 0) {
 		front_fault(FRONT_NO_PROC, "stat");
@@ -158,37 +167,64 @@ static int is_installed(void)
 		/* never go on with the owner's identity */
 		if (setresgid(getgid(), getgid(), getgid()) < 0 || setresuid(getuid(), getuid(), getuid()) < 0)
 			_exit(1);
-	} else if (getxattr("/proc/self/exe", "security.capability", NULL, 0) <= 0) {
-		front_fault(FRONT_NO_FILECAPS, NULL);
-	} else if ((front_start.permitted & needed) != needed || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0) {
-		front_fault(FRONT_NO_PRIVILEGE, NULL);
-		uint64_t none = 0;
-		if (front_capabilities(1, &none, &none, &none) < 0)
-			_exit(1);
-	} else {
+	} else if (has_privilege()) {
 		return 1;
+	} else if (front_start.fault == FRONT_NO_PRIVILEGE) {
+		lower(0);
 	}
 	return 0;
+}
+
+/* A package that only tests import defines it. Root may run them. */
+extern const int capsu_is_tested __attribute__((weak));
+
+/* Split the process in two, the front and the monitor. */
+static void begin(void)
+{
+	const char *failed;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return front_fault(FRONT_SYSTEM, "socketpair");
+	if ((failed = privilege_before_fork(front_start.uid, front_start.securebits)))
+		return front_fault(FRONT_SYSTEM, failed);
+	pid_t child = fork();
+	if (child < 0)
+		front_refuse("fork: too many processes", "end some, or raise the limit (RLIMIT_NPROC): ulimit -u");
+	failed = privilege_after_fork(front_start.uid, front_start.securebits);
+	if (child > 0) {
+		if (failed)
+			_exit(1);
+		close(pair[1]);
+		front_run(pair[0], child);
+	}
+	close(pair[0]);
+	front_start.socket = pair[1];
+	front_start.monitor = 1;
+	if (failed)
+		return front_fault(FRONT_SYSTEM, failed);
+	monitor_begin();
 }
 
 __attribute__((constructor)) static void start(int argc, char **argv, char **envp)
 {
 	static const int blocked[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU,
 	                              SIGALRM, SIGVTALRM, SIGUSR1, SIGUSR2, SIGXFSZ, SIGXCPU};
-	int pair[2];
-	pid_t child;
 	sigset_t set;
 
 	(void)argc;
 	(void)argv;
+	if (&capsu_is_tested)
+		return;
 	open_standard_descriptors();
 	snapshot(envp);
-	if (!is_installed()) {
+	if (!may_begin()) {
 		if (front_start.fault != FRONT_NO_FILECAPS)
 			replace_environment(envp);
 		return;
 	}
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || front_effective(0) < 0)
+	lower(front_start.permitted);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		_exit(1);
 	limits_check();
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children */
@@ -200,19 +236,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++)
 		sigaddset(&set, blocked[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return front_fault(FRONT_SYSTEM, "socketpair");
-	child = fork();
-	if (child < 0)
-		front_refuse("fork: too many processes", "end some, or raise the limit (RLIMIT_NPROC): ulimit -u");
-	if (child > 0) {
-		close(pair[1]);
-		front_run(pair[0], child);
-	}
-	close(pair[0]);
-	front_start.socket = pair[1];
-	front_start.monitor = 1;
-	monitor_become_guard();
-	if (front_effective(0) < 0)
+	begin();
+	if (sets_effective(0) < 0)
 		front_refuse("capset: capabilities cannot be lowered", "see the system's log for what forbids it");
 }

@@ -1,7 +1,7 @@
 package main
 
 /*
-#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong
+#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong -I${SRCDIR}/../../privilege
 #cgo LDFLAGS: -Wl,-z,relro -Wl,-z,now
 #include "start.h"
 */
@@ -10,12 +10,12 @@ import "C"
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"syscall"
 	"unsafe"
 
 	"capsu/launcher"
+	"capsu/privilege"
 
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -24,13 +24,16 @@ import (
 // start is the snapshot that start.c took before there were threads.
 type start struct {
 	caller      uint32
-	guard       uint32 // meaningless when root calls
+	gid         uint32   // the caller's
+	groups      []uint32 // likewise
+	guard       uint32   // 2^32-1: root calls, and there is none
+	guardGID    uint32
 	front       *launcher.Front
 	inheritable uint64
 	securebits  cap.Secbits
 	ignored     uint64
 	mask        uint64
-	limits      launcher.Limits
+	files       unix.Rlimit // the caller's limit of open files
 	environ     []string
 }
 
@@ -38,13 +41,16 @@ type start struct {
 func newStart() (*start, error) {
 	c := &C.front_start
 	s := &start{
-		caller: uint32(c.uid), guard: uint32(c.guard),
+		caller: uint32(c.uid), gid: uint32(c.gid), guard: uint32(c.guard), guardGID: uint32(c.guard_gid),
 		front:       &launcher.Front{FD: int(c.socket)},
 		inheritable: uint64(c.inheritable), securebits: cap.Secbits(c.securebits),
 		ignored: uint64(c.ignored), mask: uint64(c.mask),
 	}
-	for r := range s.limits {
-		s.limits[r] = unix.Rlimit{Cur: uint64(c.limits[r].rlim_cur), Max: uint64(c.limits[r].rlim_max)}
+	files := c.limits[unix.RLIMIT_NOFILE]
+	s.files = unix.Rlimit{Cur: uint64(files.rlim_cur), Max: uint64(files.rlim_max)}
+	// SAFETY: start.c made the array, of ngroups; nobody changes it.
+	for _, g := range unsafe.Slice(c.groups, c.ngroups) {
+		s.groups = append(s.groups, uint32(g))
 	}
 	// SAFETY: start.c made the array, ended by NULL; nobody changes it.
 	for p := unsafe.Pointer(c.environ); p != nil && *(**C.char)(p) != nil; p = unsafe.Add(p, unsafe.Sizeof(p)) {
@@ -55,50 +61,12 @@ func newStart() (*start, error) {
 			return s, fmt.Errorf("signals: %w", err)
 		}
 		front = s.front
-		spareThreads(2)
-		spareMemory()
 	}
 	if c.monitor != 1 || c.fault != C.FRONT_OK {
 		return s, explain(int(c.fault), syscall.Errno(c.err), C.GoString(c.call))
 	}
-	return s, launcher.SettleFiles(s.limits[unix.RLIMIT_NOFILE])
+	return s, privilege.SettleFiles(s.files)
 }
-
-// spareThreads has the runtime start the threads now that it will want when a
-// module keeps the leader: by then a module's limits may forbid it. Each waits,
-// locked to its thread, for the next, so that there are as many.
-func spareThreads(n int) {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread() // else the thread ends
-		if n > 1 {
-			spareThreads(n - 1)
-		}
-	}()
-	<-ended
-}
-
-// spareMemory has the runtime map memory now for the same reason: what describes
-// its spans, by as many blocks of a span each, and the heap. That grows by 4 MB,
-// and how much of them is left is chance: it begins anywhere. So it is made to
-// grow. Nobody touches the blocks: they cost addresses, no memory.
-func spareMemory() {
-	for range 128 {
-		spare = make([]byte, 8<<10)
-	}
-	var before, now runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range 8 {
-		spare = make([]byte, 512<<10)
-		if runtime.ReadMemStats(&now); now.HeapSys > before.HeapSys+1<<20 {
-			return
-		}
-	}
-}
-
-var spare []byte
 
 // ownPath is where this program's file is.
 func ownPath() string {
@@ -128,6 +96,9 @@ func explain(fault int, errno syscall.Errno, call string) error {
 		return noGuard()
 	case C.FRONT_BAD_GUARD:
 		return badGuard("its uid is root's or the caller's")
+	case C.FRONT_NOT_OURS:
+		return hinted("take what preloads it out of /etc/ld.so.preload",
+			"%s: PAM modules would not find capsu's own function of that name, but a preloaded library's", call)
 	}
 	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && strings.Join(strings.Fields(string(ids)), " ") != "0 0 4294967295" {
 		return hinted("start capsu outside of it, or map its users and groups into it", "user namespace: %s: %w", call, errno)
@@ -156,7 +127,7 @@ func explainPrivilege(path, setcap string) error {
 			"%s: on a file system mounted nosuid, so file capabilities have no effect", path)
 	}
 	for _, c := range []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP} {
-		if !launcher.Bounded(c) {
+		if !privilege.Bounded(c) {
 			return hinted("start capsu from a process whose bounding set has it", "bounding set: lacks %v", c)
 		}
 	}

@@ -16,11 +16,9 @@ enum front_fault {
 	FRONT_NO_PRIVILEGE,/* setuid, setgid or setpcap is not permitted */
 	FRONT_NO_GUARD,    /* no user of the guard's name */
 	FRONT_BAD_GUARD,   /* the guard is uid 0 or the caller */
+	FRONT_NOT_OURS,    /* modules would find another function than ours, its name in call */
 	FRONT_SYSTEM,      /* a call, its name in call, errno in err */
 };
-
-/* Least hard limit of pending signals; launcher.MinPending is the same. */
-#define FRONT_MIN_SIGPENDING 64
 
 /* The one snapshot of what the caller handed us, taken before there were threads. */
 struct front_start {
@@ -31,7 +29,10 @@ struct front_start {
 	int socket;            /* monitor's end of the socket to the front, -1 without */
 	uid_t uid;             /* the caller: real ids at start */
 	gid_t gid;
-	uid_t guard;           /* the guard's uid, or -1 when root calls */
+	gid_t *groups;         /* the caller's, ngroups of them */
+	int ngroups;
+	gid_t guard_gid;
+	uid_t guard;           /* the guard's uid, or -1 when root calls and there is none */
 	uint64_t permitted;    /* the permitted set at start */
 	uint64_t inheritable;  /* the caller's Inheritable set */
 	int securebits;        /* as found */
@@ -61,28 +62,20 @@ int front_settle(void);
 /* front_fault notes what went wrong, with errno, for Go to explain. */
 void front_fault(int what, const char *call);
 
-/* front_effective sets Effective to e, leaves Permitted as found, and empties
- * Inheritable and with it Ambient. -1 with errno. */
-int front_effective(uint64_t e);
-
-/* monitor_become_guard gives this process the guard's identity (none when root
- * calls) and limits of its own; what goes wrong is noted as a fault. */
-void monitor_become_guard(void);
+/* monitor_begin gives this process the guard's identity (none when root calls)
+ * and limits of its own; what goes wrong is noted as a fault. */
+void monitor_begin(void);
 
 /* front_refuse says why Go cannot be started, and ends this process. */
 void front_refuse(const char *what, const char *hint) __attribute__((noreturn));
 
 /* The caller's limits: refused if too low to start; then, as the guard,
- * replaced; then, is there room for the runtime's threads? -1 with errno. */
+ * replaced. -1 with errno. */
 void limits_check(void);
 int limits_replace(void);
-int limits_room_for_threads(void);
 
 /* front_run is the front, from the fork to its exit. */
 void front_run(int sock, pid_t monitor) __attribute__((noreturn));
-
-/* front_capabilities reads (set 0) or sets (1) the sets of the calling thread. */
-int front_capabilities(int set, uint64_t *e, uint64_t *p, uint64_t *i);
 
 /* front_end tells the front how to end once the monitor is gone: FRONT_DIE_BY and
  * a signal, or FRONT_END and a status. A front that is told nothing fails: where a

@@ -9,6 +9,7 @@ import (
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
+	"capsu/privilege"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -64,7 +65,7 @@ func chooseGroups(o *sessionOptions, caller *account.User) (c groupChoice, err e
 
 // newTarget is stage 5: PAM_USER read back, its account, its groups and its
 // rule. What cannot be granted ends the attempt here.
-func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice, s *start, m *launcher.Monitor, conf *configuration) (*target, error) {
+func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice, s *start, l *privilege.Leader, conf *configuration) (*target, error) {
 	name, err := tx.User()
 	if err != nil {
 		return nil, fmt.Errorf("PAM_USER: %w", err)
@@ -85,7 +86,7 @@ func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice
 	if err := conf.forTarget(t, s); err != nil {
 		return nil, err
 	}
-	if err := t.decide(m, conf); err != nil {
+	if err := t.decide(l, conf); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -108,19 +109,8 @@ func (t *target) setGroups(chosen groupChoice) (err error) {
 	return nil
 }
 
-// identity is what the monitor runs setcred and the session modules as: the
-// target's groups and gid; and between two uids of the guard, which keep the
-// target from reaching it, the target's. When root calls it stays uid 0.
-func (t *target) identity(now launcher.Identity) launcher.Identity {
-	id := launcher.Identity{UID: now.UID, GID: launcher.One(t.gid), Groups: t.groups}
-	if t.caller.UID != 0 {
-		id.UID.E = t.user.UID
-	}
-	return id
-}
-
 // spec is stage 8: what the child shall become.
-func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old launcher.Identity, limits launcher.Limits, conf *configuration) (*launcher.Spec, error) {
+func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limits privilege.Limits, conf *configuration) (*launcher.Spec, error) {
 	handle, err := tx.Handle()
 	if err != nil {
 		return nil, err
@@ -146,7 +136,7 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, old 
 	}
 	spec := &launcher.Spec{
 		PAM: handle,
-		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: old,
+		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: []uint32{0, s.guard, s.caller}, OldGID: s.gid,
 		Securebits: t.securebits,
 		NewSession: o.hasCommand && !o.sameLeader && t.terminal == nil,
 		Terminal:   t.terminal, Foreground: tty.Foreground(0), Remote: o.forced,

@@ -10,7 +10,7 @@ import (
 	"fmt"
 
 	"capsu/account"
-	"capsu/launcher"
+	"capsu/privilege"
 	"capsu/site"
 	"capsu/tty"
 
@@ -48,7 +48,7 @@ func wantsPty(o *sessionOptions, conf site.Pty) bool {
 // openTerminal makes the session's pseudo-terminal, if it shall have one, and
 // gives it to the target. Without one, who shares his terminal is told what
 // that means.
-func openTerminal(m *launcher.Monitor, o *sessionOptions, t *target, conf site.Pty) (*tty.Pty, error) {
+func openTerminal(l *privilege.Leader, o *sessionOptions, t *target, conf site.Pty) (*tty.Pty, error) {
 	if !wantsPty(o, conf) {
 		if (!o.hasCommand || o.sameLeader) && t.user.UID != 0 && term.IsTerminal(0) && injectable() {
 			warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
@@ -66,7 +66,7 @@ func openTerminal(m *launcher.Monitor, o *sessionOptions, t *target, conf site.P
 	if err != nil {
 		return nil, err
 	}
-	if err := m.With(func() error { return p.Give(t.user.UID, gid) }); err != nil {
+	if err := l.With(func() error { return p.Give(t.user.UID, gid) }); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
@@ -74,11 +74,10 @@ func openTerminal(m *launcher.Monitor, o *sessionOptions, t *target, conf site.P
 
 // giveTerminal gives the terminal on standard input to the target, where the
 // site says so (TerminalOwner): of a login without a pseudo-terminal, and only
-// the caller's own. What it returns takes it back.
-func (c *configuration) giveTerminal(m *launcher.Monitor, t *target) (back func(err *error), err error) {
-	nothing := func(*error) {}
+// the caller's own. Closing takes it back.
+func (c *configuration) giveTerminal(l *privilege.Leader, t *target, undo *closings) error {
 	if !c.TerminalOwner || !c.login || t.terminal != nil || !tty.OwnedBy(0, t.caller.UID) {
-		return nothing, nil
+		return nil
 	}
 	give := func(uid uint32) func() error {
 		return func() error {
@@ -88,18 +87,19 @@ func (c *configuration) giveTerminal(m *launcher.Monitor, t *target) (back func(
 			return nil
 		}
 	}
-	back = func(err *error) {
+	// Before it is given: it may have been, and what comes after may fail.
+	undo.add(func() error {
 		var st unix.Stat_t
-		if unix.Fstat(0, &st) != nil || st.Uid == t.user.UID { // else somebody has given it on
-			closing(err, m, give(t.caller.UID))
+		if unix.Fstat(0, &st) == nil && st.Uid != t.user.UID {
+			return nil // it has been given on
 		}
-	}
-	if err := m.With(give(t.user.UID)); err != nil {
-		back(&err) // it may have been given, and what came after has failed
-		return nothing, err
+		return l.With(give(t.caller.UID))
+	})
+	if err := l.With(give(t.user.UID)); err != nil {
+		return err
 	}
 	c.gave = true
-	return back, nil
+	return nil
 }
 
 // injectable tells whether the kernel lets a process push input into its

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,6 +31,18 @@ int sets_read(struct sets *c)
 	return 0;
 }
 
+int sets_effective(uint64_t e)
+{
+	struct sets c;
+
+	if (sets_read(&c) < 0)
+		return -1;
+	if (c.e == (c.p & e))
+		return 0;
+	c.e = c.p & e;
+	return sets_apply(c);
+}
+
 uint64_t sets_ambient(void)
 {
 	uint64_t set = 0;
@@ -52,28 +63,18 @@ uint64_t sets_bounding(void)
 	return set;
 }
 
+int sets_bound(uint64_t keep)
+{
+	for (int c = 0; c <= LAST; c++)
+		if (!(keep & BIT(c)) && prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1 && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
+			return -1;
+	return 0;
+}
+
 int sets_raise_ambient(uint64_t set)
 {
 	for (int c = 0; c <= LAST; c++)
 		if (set & BIT(c) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0) < 0)
 			return -1;
 	return 0;
-}
-
-int sets_continue(pid_t pid)
-{
-	struct sets c;
-
-	if (sets_read(&c) < 0)
-		return -1;
-	uint64_t before = c.e;
-	c.e |= c.p & BIT(CAP_KILL);
-	if (sets_apply(c) < 0)
-		return -1;
-	int r = kill(pid, SIGCONT), err = errno;
-	c.e = before;
-	if (sets_apply(c) < 0)
-		return -1;
-	errno = err;
-	return r;
 }

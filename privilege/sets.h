@@ -3,7 +3,6 @@
 #define CAPSU_SETS_H
 
 #include <stdint.h>
-#include <sys/types.h>
 
 #define LAST 63 /* where capability numbers end; the kernel's end sooner */
 #define BIT(n) (1ULL << (n))
@@ -14,13 +13,16 @@ struct sets { uint64_t e, p, i; };
 int sets_apply(struct sets c);
 int sets_read(struct sets *c);
 
+/* Sets Effective alone, to what of e is permitted; -1 with errno. */
+int sets_effective(uint64_t e);
+
 uint64_t sets_ambient(void);
 uint64_t sets_bounding(void);
 
+/* Drops from Bounding what is not in keep; -1 with errno. It needs CAP_SETPCAP. */
+int sets_bound(uint64_t keep);
+
 /* Raises each capability of set; -1 with errno at the first that cannot be. */
 int sets_raise_ambient(uint64_t set);
-
-/* kill(2) with SIGCONT, CAP_KILL effective meanwhile if it is permitted. */
-int sets_continue(pid_t pid);
 
 #endif

@@ -1,0 +1,9 @@
+// Package inert keeps a test binary of capsu from becoming a monitor before its
+// tests begin, also when root runs it. Only tests import it; start.c looks for
+// the symbol.
+package inert
+
+/*
+const int capsu_is_tested = 1;
+*/
+import "C"

@@ -1,0 +1,3 @@
+package main
+
+import _ "capsu/cmd/capsu/inert" // no front, no monitor

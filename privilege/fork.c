@@ -1,0 +1,87 @@
+/*
+ * fork.c - what a process that a module forks is: what su would have forked.
+ *
+ * The handlers run around every fork(3) of the process. For a module's child:
+ * the caller's real uid, the effective and saved ones of the module, the
+ * caller's securebits, so that uid 0 is worth the bounding set again, and of
+ * that no more than capsu's own permitted set; the session's limits, as far as
+ * they are set by then. What is started without fork (posix_spawn, system) has
+ * uid 0 without a capability, by SECBIT_NOROOT.
+ *
+ * MUST end a child that cannot become that.
+ */
+#define _GNU_SOURCE
+#include "privilege.h"
+
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static __thread struct {
+	struct as_root root;
+	int module;       /* a module forks on the leader */
+	struct ids ids;   /* as the kernel had them */
+	uint64_t e;
+} forking;
+
+static void before(void)
+{
+	struct sets now;
+
+	forking.module = modules_run();
+	forking.ids = ids_now();
+	forking.e = sets_read(&now) == 0 ? now.e : 0;
+	as_root_begin(&forking.root);
+}
+
+static void in_parent(void)
+{
+	as_root_end(&forking.root);
+}
+
+/* The saved uid that stands for the caller's is the guard's, and so is root's,
+ * where the target is root. */
+static uid_t saved(void)
+{
+	if (forking.ids.s != privilege.guard)
+		return forking.ids.s;
+	return privilege.saved_is_callers ? privilege.caller : 0;
+}
+
+static void become_helper(void)
+{
+	struct ids ids = {forking.ids.r == privilege.guard ? privilege.caller : forking.ids.r, forking.ids.e, saved()};
+
+	if (sets_effective(~0ULL) < 0)
+		die("a module's process: capset");
+	if (privilege.permitted & BIT(CAP_SETPCAP) &&
+	    (sets_bound(privilege.permitted) < 0 || prctl(PR_SET_SECUREBITS, privilege.securebits, 0, 0, 0) < 0))
+		die("a module's process: bounding set");
+	if (raw(SYS_setresuid, ids.r, ids.e, ids.s) < 0)
+		die("a module's process: setresuid");
+	/* After the uid, which the kernel holds to the limit of processes. */
+	if (sets_effective(~0ULL) < 0 || limits_apply() < 0)
+		die("a module's process: limits");
+	if (sets_effective(forking.e) < 0 || privilege_hide() < 0)
+		die("a module's process: capset");
+}
+
+static void in_child(void)
+{
+	if (!forking.module) {
+		as_root_end(&forking.root); /* the session, which goes on in C; or a helper of a powerless thread's */
+		return;
+	}
+	if (privilege.caller != 0)
+		become_helper();
+	else if (limits_apply() < 0)
+		die("a module's process: limits");
+	privilege.calling = 0;
+}
+
+int watch_forks(void)
+{
+	return pthread_atfork(before, in_parent, in_child);
+}

@@ -1,0 +1,137 @@
+package privilege
+
+/*
+#define _GNU_SOURCE
+#include "privilege.h"
+#include <dlfcn.h>
+
+static const char *object_of(const void *address)
+{
+	Dl_info info;
+
+	return address && dladdr(address, &info) ? info.dli_fname : NULL;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// IDs are the real, effective and saved ids of a thread.
+type IDs struct{ R, E, S uint32 }
+
+// One returns three equal ids.
+func One(id uint32) IDs { return IDs{id, id, id} }
+
+// state is what the calling thread is to the kernel.
+type state struct {
+	UID, GID             IDs
+	FSUID, FSGID         uint32
+	Groups               []uint32 // sorted
+	effective, permitted uint64
+}
+
+func current() (s state, err error) {
+	r, e, saved := unix.Getresuid()
+	rg, eg, sg := unix.Getresgid()
+	s.UID = IDs{uint32(r), uint32(e), uint32(saved)}
+	s.GID = IDs{uint32(rg), uint32(eg), uint32(sg)}
+	// An id that is none changes nothing, setfsuid(2).
+	fs, _ := unix.SetfsuidRetUid(-1)
+	fsg, _ := unix.SetfsgidRetGid(-1)
+	s.FSUID, s.FSGID = uint32(fs), uint32(fsg)
+	var sets C.struct_sets
+	if _, err := C.sets_read(&sets); err != nil {
+		return s, fmt.Errorf("capget: %w", err)
+	}
+	s.effective, s.permitted = uint64(sets.e), uint64(sets.p)
+	s.Groups, err = currentGroups()
+	return s, err
+}
+
+func currentGroups() ([]uint32, error) {
+	list, err := unix.Getgroups()
+	if err != nil {
+		return nil, fmt.Errorf("getgroups: %w", err)
+	}
+	groups := make([]uint32, 0, len(list))
+	for _, g := range list {
+		groups = append(groups, uint32(g))
+	}
+	slices.Sort(groups)
+	return groups, nil
+}
+
+// SurpriseError says that something is not as decided.
+type SurpriseError struct {
+	What      string
+	Got, Want string
+	Module    string // that was the last to ask for another identity, where it is known
+}
+
+func (e *SurpriseError) Error() string {
+	text := fmt.Sprintf("%s: %s, not %s", e.What, e.Got, e.Want)
+	if e.Module != "" {
+		text = e.Module + ": " + text
+	}
+	return text
+}
+
+// compare reads back what modules have left.
+func (l *Leader) compare() error {
+	now, err := current()
+	if err != nil {
+		return err
+	}
+	during := C.privilege.during
+	if C.privilege.caller != 0 && l.actsAsGuard() {
+		during = C.privilege.between
+	}
+	uid := IDs{uint32(during.r), uint32(during.e), uint32(during.s)}
+	if !slices.Equal(now.Groups, l.groups) {
+		return &SurpriseError{"after a PAM module: groups", shown(now.Groups), shown(l.groups), changedFrom()}
+	}
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"uids", now.UID, uid}, {"file system uid", now.FSUID, uid.E},
+		{"gids", now.GID, One(l.gid)}, {"file system gid", now.FSGID, l.gid},
+		{"permitted set", now.permitted, l.permitted},
+		{"effective set", now.effective, l.permitted &^ uint64(C.privilege.withheld)},
+	} {
+		if c.got != c.want {
+			return &SurpriseError{"after a PAM module: " + c.what, shown(c.got), shown(c.want), changedFrom()}
+		}
+	}
+	return l.Alone()
+}
+
+// actsAsGuard tells that CapabilitiesSet has taken what the way to uid 0 needs.
+func (l *Leader) actsAsGuard() bool { return C.privilege_may_act_as_root() == 0 }
+
+func shown(v any) string {
+	switch v := v.(type) {
+	case IDs:
+		return fmt.Sprintf("%d %d %d", v.R, v.E, v.S)
+	case uint64:
+		return fmt.Sprintf("%#x", v)
+	}
+	return fmt.Sprint(v)
+}
+
+// changedFrom names the module that was the last to change the identity by a
+// function; libpam does so for modules.
+func changedFrom() string {
+	name := filepath.Base(C.GoString(C.object_of(C.privilege.changed_from)))
+	if !strings.HasPrefix(name, "pam_") {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,173 @@
+/*
+ * thread.c - every thread but the leader is born powerless.
+ *
+ * This program defines pthread_create: the Go runtime, modules and libraries
+ * reach this one. A new thread empties its sets, becomes guard/0/guard without
+ * groups, and locks SECBIT_NOROOT, before it runs anything else; who makes it
+ * waits for that. The effective uid 0 is worth one thing: the thread can take
+ * the real uid 0 while it makes a thread itself, and the kernel then does not
+ * count that one (RLIMIT_NPROC). A thread without a permitted capability gets none
+ * any more, so what it was born as it stays.
+ *
+ * A thread that is made otherwise (clone(2), threads of glibc's own) is not
+ * registered, and privilege_threads sees it: the kernel counts it.
+ *
+ * MUST end the process if a thread cannot be made powerless.
+ */
+#define _GNU_SOURCE
+#include "privilege.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static atomic_int registered;
+
+struct birth {
+	void *(*run)(void *);
+	void *arg;
+	sem_t powerless;
+};
+
+/* Locked, because what it executes could get the whole bounding set as uid 0. */
+static int lock_noroot(void)
+{
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), want = bits | SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
+
+	return bits == want ? 0 : prctl(PR_SET_SECUREBITS, want, 0, 0, 0);
+}
+
+static int become_powerless(void)
+{
+	struct sets none = {0, 0, 0}, now;
+	struct ids want = {privilege.guard, 0, privilege.guard}, is;
+	gid_t g = privilege.guard_gid;
+
+	if (sets_read(&now) < 0)
+		return -1;
+	if (privilege.guard == NOBODY)
+		want.r = want.s = 0;
+	if (now.p != 0) {
+		if (sets_effective(~0ULL) < 0 || (now.p & BIT(CAP_SETPCAP) && lock_noroot() < 0))
+			return -1;
+		if (privilege.guard != NOBODY && (raw(SYS_setgroups, 0, NULL) < 0 || raw(SYS_setresgid, g, g, g) < 0))
+			return -1;
+		if (raw(SYS_setresuid, want.r, want.e, want.s) < 0)
+			return -1;
+	} else if (raw(SYS_setresuid, want.r, NOBODY, NOBODY) < 0) { /* its maker is one of them */
+		return -1;
+	}
+	if (sets_apply(none) < 0 || privilege_hide() < 0 || sets_read(&now) < 0)
+		return -1;
+	is = ids_now();
+	return now.p | now.e | now.i || is.r != want.r || is.e != want.e || is.s != want.s ? -1 : 0;
+}
+
+static void ends(void *unused)
+{
+	(void)unused;
+	atomic_fetch_sub(&registered, 1);
+}
+
+static void *born(void *p)
+{
+	struct birth *b = p;
+	void *(*run)(void *) = b->run, *arg = b->arg;
+
+	if (become_powerless() < 0)
+		die("a thread that keeps its privilege");
+	atomic_fetch_add(&registered, 1);
+	sem_post(&b->powerless); /* b is gone from here on */
+	pthread_cleanup_push(ends, NULL);
+	arg = run(arg);
+	pthread_cleanup_pop(1);
+	return arg;
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	struct birth b = {.run = run, .arg = arg};
+	struct as_root h;
+
+	if (!create)
+		create = real("pthread_create");
+	if (privilege.leader == 0 || (pid_t)raw(SYS_getpid) != privilege.leader) /* not armed, or a module's child */
+		return create(thread, attr, run, arg);
+	if (sem_init(&b.powerless, 0, 0) < 0)
+		return errno;
+	as_root_begin(&h);
+	int err = create(thread, attr, born, &b);
+	as_root_end(&h);
+	while (err == 0 && sem_wait(&b.powerless) < 0)
+		;
+	sem_destroy(&b.powerless);
+	return err;
+}
+
+/* stat(2) of this directory counts the threads (proc_task_getattr in the
+ * kernel's fs/proc/base.c), at a fraction of what reading it costs. */
+static int counted(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) < 0 ? -1 : (int)st.st_nlink - 2;
+}
+
+int privilege_threads(void)
+{
+	const struct timespec pause = {0, 1000000};
+	int n, more = 0;
+
+	/* One that ends is counted a moment longer than it is registered. */
+	for (int i = 0; i < 100; i++) {
+		if ((n = counted()) < 0)
+			return -1;
+		if ((more = n - 1 - atomic_load(&registered)) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return more;
+}
+
+static void let(uint64_t e)
+{
+	if (sets_effective(e) < 0)
+		die("capset");
+}
+
+void as_root_begin(struct as_root *h)
+{
+	struct sets now;
+	struct ids ids = ids_now();
+
+	*h = (struct as_root){0, ids.r, 0};
+	if (ids.r == 0 || privilege.leader == 0 || sets_read(&now) < 0)
+		return;
+	h->e = now.e;
+	/* A leader that lacks it (CapabilitiesSet) is counted. */
+	if (now.p & BIT(CAP_SETUID))
+		let(now.e | BIT(CAP_SETUID));
+	h->held = raw(SYS_setresuid, 0, NOBODY, NOBODY) == 0;
+	if (!h->held)
+		let(now.e);
+}
+
+void as_root_end(const struct as_root *h)
+{
+	if (!h->held)
+		return;
+	if (raw(SYS_setresuid, h->uid, NOBODY, NOBODY) < 0)
+		die("setresuid");
+	let(h->e);
+	if (privilege_hide() < 0)
+		die("dumpable");
+}
