@@ -174,7 +174,7 @@ func (c *siteChecker) modules(conf *site.Config) {
 			continue // filecaps tells of it
 		}
 		for _, m := range modules {
-			if who := m.Mistakes(s.Identity == site.Caller); who != "" {
+			if who := m.Mistakes(); who != "" {
 				c.find(0, "%s in %s:%d %s", m.Name, m.File, m.Line, who)
 			}
 			for _, value := range m.Closing() {
