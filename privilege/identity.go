@@ -89,8 +89,15 @@ func (l *Leader) compare() error {
 	if err != nil {
 		return err
 	}
+	if now.GID.R == l.gid && now.GID.E == l.gid && now.GID.S != l.gid {
+		// pam_keyinit leaves the target's as the saved one. It may be any of the three.
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, ^uintptr(0), ^uintptr(0), uintptr(l.gid)); errno != 0 {
+			return fmt.Errorf("setresgid: %w", errno)
+		}
+		now.GID.S = l.gid
+	}
 	during := C.privilege.during
-	if C.privilege.caller != 0 && l.actsAsGuard() {
+	if l.ActsAsGuard() {
 		during = C.privilege.between
 	}
 	uid := IDs{uint32(during.r), uint32(during.e), uint32(during.s)}
@@ -113,8 +120,9 @@ func (l *Leader) compare() error {
 	return l.Alone()
 }
 
-// actsAsGuard tells that CapabilitiesSet has taken what the way to uid 0 needs.
-func (l *Leader) actsAsGuard() bool { return C.privilege_may_act_as_root() == 0 }
+// ActsAsGuard tells that Shrink has taken what the way to uid 0 needs: modules
+// close as the guard then.
+func (l *Leader) ActsAsGuard() bool { return C.privilege_may_act_as_root() == 0 }
 
 func shown(v any) string {
 	switch v := v.(type) {

@@ -24,6 +24,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,29 +58,32 @@ static int one_of(uid_t id, struct ids ids)
 	return id == SAME || id == ids.r || id == ids.e || id == ids.s;
 }
 
-/* CAP_SETUID for one call that the kernel's rule allows, and would allow without
- * it if the real uid were the caller's. */
-static int change_by_right(uid_t r, uid_t e, uid_t s)
+/* CAP_SETUID for one call that the kernel's rule would allow without it if the
+ * real uid were the caller's. */
+static long by_right(long number, uid_t r, uid_t e, uid_t s)
 {
 	struct sets before, after;
 
 	if (sets_read(&before) < 0 || sets_effective(before.e | BIT(CAP_SETUID)) < 0)
 		return -1;
 	uid_t was = ids_now().e;
-	int done = (int)raw(SYS_setresuid, r, e, s), err = errno;
-	int gained = done == 0 && was != 0 && ids_now().e == 0 && !(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NO_SETUID_FIXUP);
+	long done = raw(number, r, e, s);
+	int err = errno, fixes = !(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NO_SETUID_FIXUP);
 	/* What the change itself gave or took stays. */
-	if (sets_read(&after) < 0 || (!gained && sets_effective(after.e & before.e) < 0))
+	if (sets_read(&after) < 0)
+		die("capget");
+	if (!(fixes && was != 0 && ids_now().e == 0) && sets_effective(after.e & ~(BIT(CAP_SETUID) & ~before.e)) < 0)
 		die("capset");
 	errno = err;
 	return done;
 }
 
-/* Change the leader's uids to what a module has asked for; may says that the
- * kernel would let it. */
+/* Change the leader's uids to what a module has asked for; want.e may be SAME.
+ * may says that the kernel would let it. */
 static int change(struct ids want, int may)
 {
 	struct ids k = want;
+	uid_t e = want.e == SAME ? ids_now().e : want.e;
 
 	if (!may) {
 		errno = EPERM;
@@ -87,9 +91,9 @@ static int change(struct ids want, int may)
 	}
 	if (want.r == privilege.caller)
 		k.r = privilege.guard;
-	if (want.s == privilege.caller || (want.s == 0 && want.e == 0 && privilege.during.s == privilege.guard))
+	if (want.s == privilege.caller || (want.s == 0 && e == 0 && privilege.during.s == privilege.guard))
 		k.s = privilege.guard;
-	if (raw(SYS_setresuid, k.r, k.e, k.s) < 0 && change_by_right(k.r, k.e, k.s) < 0)
+	if (raw(SYS_setresuid, k.r, k.e, k.s) < 0 && by_right(SYS_setresuid, k.r, k.e, k.s) < 0)
 		return -1;
 	privilege.saved_is_callers = want.s == privilege.caller;
 	return 0;
@@ -109,9 +113,11 @@ static struct ids with(struct ids now, uid_t r, uid_t e, uid_t s)
 
 int module_setresuid(uid_t r, uid_t e, uid_t s)
 {
-	struct ids now = seen();
+	struct ids now = seen(), want = with(now, r, e, s);
 
-	return change(with(now, r, e, s), may_set(CAP_SETUID) || (one_of(r, now) && one_of(e, now) && one_of(s, now)));
+	if (e == SAME && want.r == now.r && want.s == now.s)
+		want.e = SAME; /* nothing changes, nor does the file system's uid */
+	return change(want, may_set(CAP_SETUID) || (one_of(r, now) && one_of(e, now) && one_of(s, now)));
 }
 
 int module_setreuid(uid_t r, uid_t e)
@@ -135,6 +141,16 @@ int module_setuid(uid_t uid)
 	if (may_set(CAP_SETUID))
 		return change((struct ids){uid, uid, uid}, 1);
 	return change((struct ids){now.r, uid, now.s}, uid == now.r || uid == now.s);
+}
+
+int module_setfsuid(uid_t uid)
+{
+	int before = (int)raw(SYS_setfsuid, uid);
+	struct ids now = seen();
+
+	if (uid != SAME && (uid == now.r || uid == now.s) && (uid_t)raw(SYS_setfsuid, SAME) != uid)
+		by_right(SYS_setfsuid, uid, 0, 0);
+	return before;
 }
 
 /* The definitions. Who called is noted, for the message about a module that leaves
@@ -193,6 +209,11 @@ int setresuid(uid_t r, uid_t e, uid_t s)
 	if (!armed())
 		return LIBRARYS(int (*)(uid_t, uid_t, uid_t), setresuid, r, e, s);
 	return FROM_MODULE() ? module_setresuid(r, e, s) : (int)raw(SYS_setresuid, r, e, s);
+}
+
+int setfsuid(uid_t uid)
+{
+	return FROM_MODULE() ? module_setfsuid(uid) : (int)raw(SYS_setfsuid, uid);
 }
 
 int setgid(gid_t gid)

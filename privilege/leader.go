@@ -32,6 +32,7 @@ type Leader struct {
 	permitted uint64
 	raised    bool // by With or Call, which is not undone yet
 	calling   bool // by Call
+	compared  bool // within Call: after each call of its own
 	gid       uint32
 	groups    []uint32 // sorted
 }
@@ -104,19 +105,46 @@ func effective(e uint64) (before uint64, err error) {
 // as they were, but for Inheritable, Ambient, and groups that a call may add.
 func (l *Leader) Call(f func() error) (err error) {
 	if l.calling {
-		return errors.Join(f(), l.compare())
+		return l.again(f)
 	}
+	if err := l.enter(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.leave()) }()
+	err = f()
+	if !l.compared {
+		err = errors.Join(err, l.compare())
+	}
+	return err
+}
+
+// again is a further call in a stretch. What one module has changed the next
+// ones must not find.
+func (l *Leader) again(f func() error) error {
+	err := f()
+	l.compared = true
+	surprise := l.compare()
+	if surprise != nil {
+		surprise = errors.Join(surprise, l.leave(), l.enter())
+		l.compared = true
+	}
+	return errors.Join(err, surprise)
+}
+
+func (l *Leader) enter() error {
 	if name, err := C.privilege_enter(); name != nil {
 		return failure(name, err)
 	}
-	l.calling = true
-	defer func() {
-		l.calling = false
-		if name, e := C.privilege_leave(); name != nil {
-			err = errors.Join(err, failure(name, e))
-		}
-	}()
-	return errors.Join(f(), l.compare())
+	l.calling, l.compared = true, false
+	return nil
+}
+
+func (l *Leader) leave() error {
+	l.calling = false
+	if name, err := C.privilege_leave(); name != nil {
+		return failure(name, err)
+	}
+	return nil
 }
 
 // ForRoot runs f within Call for modules that change root's files (a password):

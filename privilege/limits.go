@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,14 +49,14 @@ var least = []struct {
 	{unix.RLIMIT_CPU, 1, "cpu"},
 }
 
-// LimitError says that with a limit which a module has set no program starts.
+// LimitError says that with a limit of the session no program starts.
 type LimitError struct {
 	Name  string // as in limits.conf(5)
 	Least uint64
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("limit %s: a PAM module has set it below %d, with which no session starts", e.Name, e.Least)
+	return fmt.Sprintf("limit %s (RLIMIT_%s): below %d, with which no program starts", e.Name, strings.ToUpper(e.Name), e.Least)
 }
 
 // Startable fails if a session with these limits could not start its shell.

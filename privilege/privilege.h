@@ -120,6 +120,7 @@ void *real(const char *name);
 int module_setuid(uid_t uid);
 int module_setreuid(uid_t r, uid_t e);
 int module_setresuid(uid_t r, uid_t e, uid_t s);
+int module_setfsuid(uid_t uid);
 
 /* modules_run: a module runs on the calling thread, the leader. */
 int modules_run(void);
@@ -145,7 +146,7 @@ const char *not_ours(void);
 /* The functions of the C library that the program defines. */
 #define PRIVILEGE_DEFINES(X) \
 	X(pthread_create) X(syscall) X(getuid) X(getresuid) \
-	X(setuid) X(seteuid) X(setreuid) X(setresuid) X(setgid) X(setegid) X(setregid) X(setresgid) \
+	X(setuid) X(seteuid) X(setreuid) X(setresuid) X(setfsuid) X(setgid) X(setegid) X(setregid) X(setresgid) \
 	X(setgroups) X(initgroups) X(ruserok) X(ruserok_af) X(iruserok) X(iruserok_af) \
 	X(getrlimit) X(getrlimit64) X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64)
 

@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sys/fsuid.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -55,6 +56,9 @@ static int is_of_ids(long number, const long *a, long *result)
 		return 1;
 	case SYS_getresuid:
 		*result = getresuid((uid_t *)a[0], (uid_t *)a[1], (uid_t *)a[2]);
+		return 1;
+	case SYS_setfsuid:
+		*result = module_setfsuid((uid_t)a[0]);
 		return 1;
 	case SYS_setuid:
 		*result = module_setuid((uid_t)a[0]);

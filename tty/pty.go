@@ -67,12 +67,22 @@ func peer(master int) (int, error) {
 }
 
 // Give makes the slave uid's, of group gid, with the mode of a terminal (620).
-// It needs CAP_CHOWN, and the file system uid that opened it.
+// It needs the file system uid that opened it; and CAP_CHOWN only if devpts has
+// not made it uid's and gid's already, as distributions mount it. Without that
+// capability it stays closed to the group (600): write(1) and wall(1) do not reach it.
 func (p *Pty) Give(uid, gid uint32) error {
-	if err := unix.Fchmod(p.Slave, 0o620); err != nil {
-		return fmt.Errorf("%s: %w", p.Name, err)
+	var st unix.Stat_t
+	err := unix.Fstat(p.Slave, &st)
+	mode := uint32(0o620)
+	if err == nil && (st.Uid != uid || st.Gid != gid) {
+		if err = unix.Fchown(p.Slave, int(uid), int(gid)); err == unix.EPERM && st.Uid == uid {
+			mode, err = 0o600, nil
+		}
 	}
-	if err := unix.Fchown(p.Slave, int(uid), int(gid)); err != nil {
+	if err == nil {
+		err = unix.Fchmod(p.Slave, mode)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	return nil

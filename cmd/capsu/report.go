@@ -165,7 +165,7 @@ func hintOf(err error) string {
 	case errors.Is(err, unix.EAGAIN):
 		return "too many processes: the limit RLIMIT_NPROC of the caller, the target or the guard is reached (ulimit -u)"
 	case errors.As(err, &limit):
-		return "raise " + limit.Name + " in limits.conf"
+		return "raise it: " + limit.Name + " in limits.conf, if pam_limits has set it, else the limit of the caller (ulimit)"
 	case errors.Is(err, unix.EMFILE):
 		return "too many open files: the limit RLIMIT_NOFILE of the caller or the target is reached (ulimit -n)"
 	case errors.Is(err, unix.ENOMEM):

@@ -29,6 +29,7 @@ type configuration struct {
 	revoke  bool   // a root caller's monitor gives up uid 0 while the session runs,
 	guard   uint32 // for this one
 	shrunk  bool   // CapabilitiesSet is in effect
+	asGuard bool   // and leaves too little to be uid 0 while modules close
 	gave    bool   // the caller's terminal is the target's
 }
 
@@ -138,14 +139,16 @@ func (c *configuration) leave(l *privilege.Leader, t *target) error {
 		}
 	}
 	c.shrunk = true
-	return l.Shrink(c.Keep...)
+	err := l.Shrink(c.Keep...)
+	c.asGuard = l.ActsAsGuard()
+	return err
 }
 
 // closed comes last: what closing lacked, and which line took it. What was
 // needed for sure is named; when closing has failed, all that was taken.
 func (c *configuration) closed(err *error) {
 	needed := map[cap.Value]bool{
-		cap.SETUID: c.revoke, cap.SETPCAP: c.revoke, // to take uid 0 again
+		cap.SETUID: c.asGuard, cap.SETPCAP: c.asGuard, // modules closed as the guard
 		cap.SETGID: c.records, // utmp and wtmp are written as their group
 		cap.CHOWN:  c.gave,    // the terminal is given back
 	}
