@@ -129,7 +129,8 @@ func TestModulesThatMistakeTheCaller(t *testing.T) {
 	} {
 		words := strings.Fields(line)
 		m := Module{Type: words[0], Name: words[1], Args: words[2:]}
-		if got := m.Mistakes(); strings.HasPrefix(got, "takes the target for the caller") != target || !target && got != "" {
+		got := m.Mistakes()
+		if strings.HasPrefix(got, "takes the target for the caller") != target || !target && got != "" {
 			t.Errorf("%s: %q", line, got)
 		}
 	}

@@ -69,7 +69,8 @@ func TestAuthIdentityHasNoEffectAndIsAFinding(t *testing.T) {
 		if status != 1 || !strings.Contains(out, siteFile+":"+line+finding) {
 			t.Errorf("%q: check: %d %q %q", text, status, out, errs)
 		}
-		if out, errs, status := ctl("explain", "--site", "--caller", "alpha", "ghost"); status != 0 || strings.Contains(out, "AuthIdentity") {
+		out, errs, status = ctl("explain", "--site", "--caller", "alpha", "ghost")
+		if status != 0 || strings.Contains(out, "AuthIdentity") {
 			t.Errorf("%q: explain: %d %q %q", text, status, out, errs)
 		}
 	}
