@@ -32,7 +32,7 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 	site(t, "RootTarget on")
 	guard := id(t, "-u", "capsu")
 	during(t, call{args: []string{"root"}}, func(_, monitor string) {
-		eachThread(t, monitor, map[string]string{"Uid": guard + " 0 " + guard + " 0", "CapPrm": hex(closingSet), "CapEff": hex(0)})
+		leaderIs(t, monitor, map[string]string{"Uid": guard + " 0 " + guard + " 0", "CapPrm": hex(closingSet), "CapEff": hex(0)})
 		cmd := exec.Command("setpriv", "--securebits", "+noroot,+noroot_locked", "--bounding-set", "-all", "--inh-caps", "-all", "/opt/attacker")
 		cmd.Env = []string{"CAPSU_ATTACK=" + monitor, "CAPSU_WORLD=."}
 		out, err := cmd.CombinedOutput()

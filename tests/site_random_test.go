@@ -186,8 +186,7 @@ func agrees(t *testing.T, e explained, s map[string]setting, caller, target stri
 	switch {
 	case caller != "root":
 		keep &= fileSet(t)
-	case word("CapabilitiesRootRevoke") == "on":
-		monitorUID = four(guard)
+	case word("CapabilitiesRootRevoke") == "on": // the guard, as for others
 	default:
 		monitorUID = four("0")
 	}
@@ -200,7 +199,7 @@ func agrees(t *testing.T, e explained, s map[string]setting, caller, target stri
 				complaint += fmt.Sprintf("the session's %s is %s, explained is %s; ", field, got.status[field], value)
 			}
 		}
-		eachThread(t, monitor, map[string]string{"Uid": monitorUID, "CapPrm": hex(keep), "CapEff": hex(0)})
+		leaderIs(t, monitor, map[string]string{"Uid": monitorUID, "CapPrm": hex(keep), "CapEff": hex(0)})
 	})
 	if r.status != 0 {
 		complaint += fmt.Sprintf("status %d, %q", r.status, r.stderr)

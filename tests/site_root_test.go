@@ -76,7 +76,7 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 		})
 		t.Run(fmt.Sprintf("%+v, the monitor while a root caller's session runs", c), func(t *testing.T) {
 			file(t, "/opt/attempted", "", 0o666)
-			uid := map[bool]string{true: guard, false: "0"}[c.revoke]
+			uid := map[bool]string{true: strings.Join([]string{guard, "0", guard, "0"}, " "), false: four("0")}[c.revoke]
 			bits := func(shell string) map[string]string {
 				if c.revoke {
 					return map[string]string{"CapPrm": hex(0), "CapEff": hex(0)}
@@ -84,8 +84,8 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 				return map[string]string{"CapPrm": hex(ownBounding(t)), "CapEff": hex(ownBounding(t))}
 			}
 			r := during(t, call{caller: "root", args: []string{"root"}}, func(shell, monitor string) {
-				eachThread(t, monitor, map[string]string{"Uid": four(uid), "CapPrm": hex(closingSet), "CapEff": hex(0), "NoNewPrivs": "0"})
-				eachThread(t, shell, bits(shell))
+				leaderIs(t, monitor, map[string]string{"Uid": uid, "CapPrm": hex(closingSet), "CapEff": hex(0), "NoNewPrivs": "0"})
+				leaderIs(t, shell, bits(shell))
 				for _, by := range []string{"alpha", "ghost", "beta"} {
 					if got := attackBy(t, by, monitor); got != "" {
 						t.Errorf("%s can: %s", by, got)

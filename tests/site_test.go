@@ -64,9 +64,9 @@ func during(t *testing.T, c call, f func(shell, monitor string)) result {
 	return result{stderr: errs.String(), status: shellStatus(cmd.ProcessState)}
 }
 
-// eachThread waits until all threads of a process show the same, as ps would
-// name it: field, and value with single blanks.
-func eachThread(t *testing.T, pid string, want map[string]string) {
+// leaderIs waits until the leader of a process shows what it should (field, and
+// value with single blanks), and every other thread is without a capability.
+func leaderIs(t *testing.T, pid string, want map[string]string) {
 	t.Helper()
 	last := ""
 	end := time.Now().Add(patience)
@@ -75,9 +75,13 @@ func eachThread(t *testing.T, pid string, want map[string]string) {
 		last = ""
 		for _, task := range tasks {
 			status, _ := os.ReadFile(task + "/status")
+			expected := want
+			if filepath.Base(task) != pid {
+				expected = map[string]string{"CapPrm": hex(0), "CapEff": hex(0), "CapInh": hex(0), "CapAmb": hex(0)}
+			}
 			for line := range strings.Lines(string(status)) {
 				name, value, _ := strings.Cut(line, ":")
-				if w, asked := want[name]; asked && strings.Join(strings.Fields(value), " ") != w {
+				if w, asked := expected[name]; asked && strings.Join(strings.Fields(value), " ") != w {
 					last += fmt.Sprintf("%s: %s is %q, want %q\n", task, name, strings.TrimSpace(value), w)
 				}
 			}
@@ -192,7 +196,7 @@ func TestEngineOffAsksNoRuleButLeavesTheStackItsOwn(t *testing.T) {
 	}
 }
 
-func TestMonitorKeepsWhatTheSetSaysOnAllThreads(t *testing.T) {
+func TestTheLeaderKeepsWhatTheSetSaysAndNoOtherThreadAnything(t *testing.T) {
 	const raw, bind = 1 << cap.NET_RAW, 1 << cap.NET_BIND_SERVICE
 	for text, want := range map[string]uint64{
 		"":                           closingSet,
@@ -204,16 +208,17 @@ func TestMonitorKeepsWhatTheSetSaysOnAllThreads(t *testing.T) {
 	} {
 		site(t, text)
 		r := during(t, call{args: []string{"ghost"}}, func(_, monitor string) {
-			eachThread(t, monitor, map[string]string{"CapPrm": hex(want), "CapEff": hex(0), "CapInh": hex(0)})
+			leaderIs(t, monitor, map[string]string{"CapPrm": hex(want), "CapEff": hex(0), "CapInh": hex(0)})
 		})
-		if r.status != 0 || strings.Contains(r.stderr, "warning") {
+		told := strings.Contains(r.stderr, "closing needs cap_setuid") // then modules close as the guard
+		if r.status != 0 || told != strings.Contains(text, "-cap_setuid") || !told && strings.Contains(r.stderr, "warning") {
 			t.Errorf("%q: status %d, %q", text, r.status, r.stderr)
 		}
 	}
 	// when root calls it has more to choose from
 	site(t, "CapabilitiesSet +cap_sys_admin")
 	during(t, call{caller: "root", args: []string{"ghost"}}, func(_, monitor string) {
-		eachThread(t, monitor, map[string]string{"CapPrm": hex(closingSet | 1<<cap.SYS_ADMIN), "CapEff": hex(0)})
+		leaderIs(t, monitor, map[string]string{"CapPrm": hex(closingSet | 1<<cap.SYS_ADMIN), "CapEff": hex(0)})
 	})
 }
 
@@ -251,7 +256,7 @@ func TestRemovedCapabilityThatClosingNeedsIsToldAtClose(t *testing.T) {
 		sessions := recorded(t)
 		r := call{caller: "root", args: []string{"ghost", "-c", "exit 7"}}.run(t)
 		if r.status != 7 || !strings.Contains(r.stderr, "capsu: warning: "+siteFile+":1: CapabilitiesSet -cap_setuid: closing needs cap_setuid\n") ||
-			!strings.Contains(r.stderr, "capsu: uid 0: cannot be taken again without cap_setuid\n") || !strings.Contains(sessions(), "close_session") {
+			!strings.Contains(sessions(), "close_session") {
 			t.Errorf("%+v, records %q", r, sessions())
 		}
 	})
@@ -321,5 +326,5 @@ func TestSiteConfigurationIsReadOnceForTheWholeSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.Remove(gates + "/auth")
-	eachThread(t, h.monitor, map[string]string{"CapPrm": hex(closingSet &^ chown), "CapEff": hex(0)})
+	leaderIs(t, h.monitor, map[string]string{"CapPrm": hex(closingSet &^ chown), "CapEff": hex(0)})
 }
