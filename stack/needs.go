@@ -76,20 +76,15 @@ func (m Module) Closing() []cap.Value {
 }
 
 // Mistakes says whom this module takes for the caller, and the remedy, if that
-// is somebody else; caller tells that the real uid is the caller's while
-// modules authenticate (AuthIdentity), not the guard's. doc/modules.md.
-func (m Module) Mistakes(caller bool) string {
-	const guard = "takes the guard for the caller: AuthIdentity caller shows it the real one"
-	condition := m.Name == "pam_succeed_if.so"
-	switch {
-	case !caller && m.Name == "pam_wheel.so" && m.Type == "auth",
-		!caller && condition && slices.Contains(m.Args, "use_uid") && (m.Type == "auth" || m.Type == "account"):
-		return guard
-	case condition:
-		for i, arg := range m.Args[:max(len(m.Args)-1, 0)] {
-			if next := m.Args[i+1]; strings.EqualFold(arg, "ruser") && (strings.EqualFold(next, "ingroup") || strings.EqualFold(next, "notingroup")) {
-				return "takes the target for the caller since Linux-PAM 1.7: name callers with ruser in NAME:NAME"
-			}
+// is another user. doc/modules.md.
+func (m Module) Mistakes() string {
+	if m.Name != "pam_succeed_if.so" {
+		return ""
+	}
+	for i, arg := range m.Args[:max(len(m.Args)-1, 0)] {
+		next := strings.ToLower(m.Args[i+1])
+		if strings.EqualFold(arg, "ruser") && (next == "ingroup" || next == "notingroup") {
+			return "takes the target for the caller since Linux-PAM 1.7: name callers with ruser in NAME:NAME"
 		}
 	}
 	return ""

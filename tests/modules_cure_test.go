@@ -9,28 +9,6 @@ import (
 
 // What doc/modules.md names as remedies, tried.
 
-// On Debian pam_wheel looks at the real uid, also without use_uid: the guard's.
-// A line that denies a group then denies nobody.
-func TestPamWheelKnowsTheCallerByAuthIdentity(t *testing.T) {
-	in := []string{"ghost", "-c", "echo in"}
-	for _, args := range []string{"group=many1", "use_uid group=many1"} {
-		stack(t, "auth required pam_wheel.so "+args+"\n"+service)
-		site(t, "")
-		expectRefusal(t, capsu(t, in...), neutral)
-		if found := checked(t, siteFile); len(found) != 1 || !strings.Contains(found[0], "pam_wheel.so in /etc/pam.d/capsu:1 takes the guard for the caller") {
-			t.Errorf("check says %q", found)
-		}
-		site(t, "AuthIdentity caller")
-		if found := checked(t, siteFile); len(found) != 0 {
-			t.Errorf("with the caller shown, check says %q", found)
-		}
-		expectRun(t, capsu(t, in...), "in\n")
-	}
-	stack(t, "auth required pam_wheel.so deny group=many1\n"+service)
-	site(t, "AuthIdentity caller")
-	expectRefusal(t, capsu(t, in...), neutral)
-}
-
 func TestPamLoginuidWorksInTheAccountPhase(t *testing.T) {
 	stack(t, service+"account required pam_loginuid.so\n")
 	expectRun(t, capsu(t, "ghost", "-c", "cat /proc/self/loginuid; echo"), id(t, "-u", "ghost")+"\n")

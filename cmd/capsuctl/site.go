@@ -99,6 +99,8 @@ func (c *siteChecker) directive(o site.Origin) {
 		for _, word := range words {
 			c.change(o.Line, word)
 		}
+	case "AuthIdentity":
+		c.find(o.Line, "AuthIdentity: has no effect any more: modules see the caller; take the line away")
 	case "CapabilityFile":
 		if err := policy.Check(o.Value); err != nil {
 			c.find(o.Line, "%v: capsu opens no session", err)
@@ -174,7 +176,7 @@ func (c *siteChecker) modules(conf *site.Config) {
 			continue // filecaps tells of it
 		}
 		for _, m := range modules {
-			if who := m.Mistakes(s.Identity == site.Caller); who != "" {
+			if who := m.Mistakes(); who != "" {
 				c.find(0, "%s in %s:%d %s", m.Name, m.File, m.Line, who)
 			}
 			for _, value := range m.Closing() {
