@@ -2,6 +2,7 @@
 # make test     unit tests: no root, no network
 # make check    all tests, as root: what CI runs
 # make trixie   all tests, as root, in a root of Debian 13 made by debootstrap
+# make logind   as root: sessions beside su's on a Debian booted by systemd-nspawn, as logind sees them
 # make modules  as root: measure every PAM module, here and on Debian 13, into doc/modules.md
 # make fuzz     each fuzz target for FUZZTIME
 # make inject   as root: let each system call of a session fail, one by one (half an hour)
@@ -13,7 +14,7 @@
 
 GO ?= go
 FUZZTIME ?= 30s
-SCRIPTS = install.sh packaging/*.sh tests/run tests/trixie tests/world tests/demo .ci/run
+SCRIPTS = install.sh packaging/*.sh tests/run tests/trixie tests/logind tests/logind-check tests/world tests/demo .ci/run
 
 build:
 	$(GO) build -trimpath -buildmode=pie -o build/ ./cmd/...
@@ -26,6 +27,9 @@ check:
 
 trixie:
 	tests/trixie
+
+logind:
+	tests/logind
 
 MEASURE = -test.run TestEveryModuleIs -modules.record -modules.sample 1 -test.timeout 1h
 
@@ -59,4 +63,4 @@ format:
 install:
 	./install.sh
 
-.PHONY: build test check trixie modules inject bench fuzz lint format install
+.PHONY: build test check trixie logind modules inject bench fuzz lint format install

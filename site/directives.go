@@ -28,17 +28,27 @@ var directives = []directive{
 	{"CapabilityFile", false, "/etc/security/capability.conf", one(setFile)},
 	{"CapabilityDefault", false, "", one(func(s *Settings, word string) error { s.Default = word; return nil })},
 	{"CapabilityRequire", false, "off", onOff(func(s *Settings) *bool { return &s.Require })},
-	{"AuthIdentity", true, "guard", one(setIdentity)},
 	{"Pty", false, "auto", one(setPty)},
 	{"TerminalOwner", false, "off", onOff(func(s *Settings) *bool { return &s.TerminalOwner })},
 	{"Services", true, "capsu capsu-l", setServices},
 	{"SessionGrace", false, "2", one(setGrace)},
 }
 
+// former are directives of version 0.1 that have no effect any more. They are
+// read as they were, so that a configuration with one stays valid.
+var former = []directive{
+	{"AuthIdentity", true, "", one(func(_ *Settings, word string) error {
+		_, err := choose(word, "guard", "caller")
+		return err
+	})},
+}
+
 func find(name string) *directive {
-	for i := range directives {
-		if strings.EqualFold(directives[i].name, name) {
-			return &directives[i]
+	for _, table := range [][]directive{directives, former} {
+		for i := range table {
+			if strings.EqualFold(table[i].name, name) {
+				return &table[i]
+			}
 		}
 	}
 	return nil
@@ -80,11 +90,6 @@ func choose[T ~string](word string, list ...T) (T, error) {
 
 func setMode(s *Settings, word string) (err error) {
 	s.Mode, err = choose(word, Hybrid, Pure1E, NoPriv)
-	return err
-}
-
-func setIdentity(s *Settings, word string) (err error) {
-	s.Identity, err = choose(word, Guard, Caller)
 	return err
 }
 

@@ -37,14 +37,6 @@ const (
 	NoPriv Mode = "nopriv"
 )
 
-// Identity is what modules see as the real uid while they authenticate.
-type Identity string
-
-const (
-	Guard  Identity = "guard"
-	Caller Identity = "caller" // who can then signal the monitor for as long
-)
-
 // Pty is whether sessions get a pseudo-terminal where the command line says nothing.
 type Pty string
 
@@ -64,7 +56,6 @@ type Settings struct {
 	File       string
 	Default    string // pam_cap.so's default=; empty: none
 	Require    bool
-	Identity   Identity
 	Grace      time.Duration // between SIGTERM and SIGKILL
 
 	Pty           Pty
@@ -121,7 +112,8 @@ func (s *Settings) Removed() (caps []cap.Value) {
 	return caps
 }
 
-// Names returns the directives as they are written in documents.
+// Names returns the directives as they are written in documents, without those
+// that have no effect any more.
 func Names() (names []string) {
 	for _, d := range directives {
 		names = append(names, d.name)

@@ -45,7 +45,7 @@ func decide(t *testing.T, text string, caller, target *Who) *Settings {
 
 func TestDefaultsAreThoseOfTheTable(t *testing.T) {
 	s := decide(t, "# nothing\n", somebody("a"), somebody("b"))
-	want := &Settings{Engine: true, RootRevoke: true, Keep: Closing, File: "/etc/security/capability.conf", Identity: Guard,
+	want := &Settings{Engine: true, RootRevoke: true, Keep: Closing, File: "/etc/security/capability.conf",
 		Grace: 2 * time.Second, Pty: PtyAuto, Services: []string{"capsu", "capsu-l"}}
 	s.file, s.origins = "", nil
 	if got, want := fmt.Sprintf("%+v", s), fmt.Sprintf("%+v", want); got != want {
@@ -72,7 +72,6 @@ RootTarget on
 CapabilityFile /etc/rules
 CapabilityDefault ^cap_kill
 CapabilityRequire on
-AuthIdentity caller
 Pty off
 TerminalOwner on
 Services capsu other-one
@@ -80,7 +79,7 @@ Services capsu other-one
 SessionGrace 0`
 	s := decide(t, text, nil, nil)
 	if s.Engine || s.RootRevoke || s.Mode != Pure1E || !s.RootTarget || s.File != "/etc/rules" || s.Default != "^cap_kill" || !s.Require ||
-		s.Identity != Caller || s.Pty != PtyOff || !s.TerminalOwner || !slices.Equal(s.Services, []string{"capsu", "other-one"}) || s.Grace != 0 {
+		s.Pty != PtyOff || !s.TerminalOwner || !slices.Equal(s.Services, []string{"capsu", "other-one"}) || s.Grace != 0 {
 		t.Errorf("%+v", s)
 	}
 	if want := []cap.Value{cap.KILL, cap.SETGID, cap.SETUID, cap.SETPCAP, cap.SYS_ADMIN, cap.AUDIT_WRITE}; !slices.Equal(s.Keep, want) {
@@ -100,6 +99,31 @@ SessionGrace 0`
 	}
 	if o := s.Origin("CapabilitiesSet"); o.Value != "+CAP_SYS_ADMIN -cap_chown" {
 		t.Errorf("%+v", o)
+	}
+}
+
+// AuthIdentity said whom modules see. It is read, and all is as without it.
+func TestAuthIdentityIsReadAndHasNoEffect(t *testing.T) {
+	const text = "authIdentity Guard\n<Caller a>\nAuthIdentity caller\n</Caller>\n"
+	with, without := decide(t, text, somebody("a"), nil), decide(t, "", somebody("a"), nil)
+	if with, without := fmt.Sprint(with.All()), fmt.Sprint(without.All()); with != without {
+		t.Errorf("got  %s\nwant %s", with, without)
+	}
+	with.origins, without.origins = nil, nil
+	if with, without := fmt.Sprintf("%+v", with), fmt.Sprintf("%+v", without); with != without {
+		t.Errorf("got  %s\nwant %s", with, without)
+	}
+	if slices.Contains(Names(), "AuthIdentity") {
+		t.Error("it is named among the directives")
+	}
+	var lines []int
+	config(t, text).Each(func(o Origin) {
+		if o.Directive == "AuthIdentity" {
+			lines = append(lines, o.Line)
+		}
+	})
+	if !slices.Equal(lines, []int{1, 3}) {
+		t.Errorf("lines %v", lines)
 	}
 }
 

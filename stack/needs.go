@@ -115,8 +115,8 @@ func (m Module) Mistakes() string {
 		return ""
 	}
 	for i, arg := range m.Args[:max(len(m.Args)-1, 0)] {
-		next := m.Args[i+1]
-		if strings.EqualFold(arg, "ruser") && (strings.EqualFold(next, "ingroup") || strings.EqualFold(next, "notingroup")) {
+		next := strings.ToLower(m.Args[i+1])
+		if strings.EqualFold(arg, "ruser") && (next == "ingroup" || next == "notingroup") {
 			return "takes the target for the caller since Linux-PAM 1.7: name callers with ruser in NAME:NAME"
 		}
 	}

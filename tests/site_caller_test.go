@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -50,56 +49,30 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 	})
 }
 
-func TestAuthIdentityIsWhomModulesSeeAndNobodyElseCanSignal(t *testing.T) {
+// AuthIdentity is read as in version 0.1, and modules see the caller in any case.
+func TestAuthIdentityHasNoEffectAndIsAFinding(t *testing.T) {
 	stack(t, "auth required pam_succeed_if.so quiet use_uid user = alpha\n"+service)
-	site(t, "")
-	if r := capsu(t, "ghost", "-c", "echo in"); r.status != 1 {
-		t.Errorf("the guard is taken for alpha: %+v", r)
-	}
-	site(t, "AuthIdentity caller")
-	expectRun(t, capsu(t, "ghost", "-c", "echo in"), "in\n")
-	if r := (call{caller: "beta", args: []string{"ghost", "-c", "echo in"}}).run(t); r.status != 1 {
-		t.Errorf("beta is taken for alpha: %+v", r)
-	}
-	// when root calls, uid 0 is what modules see in any case
-	for _, text := range []string{"", "AuthIdentity caller"} {
+	for text, line := range map[string]string{
+		"AuthIdentity guard":  "1",
+		"authidentity CALLER": "1",
+		"# x\n<Caller alpha>\nAuthIdentity guard\n</Caller>": "3",
+	} {
 		site(t, text)
-		if r := (call{caller: "root", args: []string{"ghost", "-c", "echo in"}}).run(t); r.status != 1 {
-			t.Errorf("root is taken for alpha: %+v", r)
-		}
-	}
-
-	guard, ghost, alpha := id(t, "-u", "capsu"), id(t, "-u", "ghost"), id(t, "-u", "alpha")
-	for _, st := range stages {
-		want := strings.Join([]string{guard, ghost, guard, ghost}, " ")
-		switch st.name {
-		case "fail delay":
-			continue // as auth, and gone too soon
-		case "prompt", "auth", "account":
-			want = strings.Join([]string{alpha, guard, guard, guard}, " ")
-		}
-		t.Run(st.name, func(t *testing.T) {
-			h := hold(t, st)
-			leaderIs(t, h.monitor, map[string]string{"Uid": want, "CapInh": hex(0)})
-			// others reach it at no stage, the caller only while it asks, and only by signals
-			if got := attackBy(t, "ghost", h.monitor) + attackBy(t, "beta", h.monitor); got != "" {
-				t.Errorf("others can: %s", got)
+		expectRun(t, capsu(t, "ghost", "-c", "echo in"), "in\n")
+		for _, other := range []string{"beta", "root"} {
+			if r := (call{caller: other, args: []string{"ghost", "-c", "echo in"}}).run(t); r.status != 1 {
+				t.Errorf("%q: %s is taken for alpha: %+v", text, other, r)
 			}
-			if st.name == "auth" {
-				got := attackBy(t, "alpha", h.monitor)
-				if !strings.Contains(got, "kill signal 0") {
-					t.Errorf("the price is not as documented: %q", got)
-				}
-				for _, word := range []string{"ptrace", "prlimit set", "read mem", "write mem", "pidfd_getfd"} {
-					if strings.Contains(got, word) {
-						t.Errorf("the caller can: %s", got)
-					}
-				}
-				if status := h.status(); status != 1 && status != 128+int(syscall.SIGKILL) {
-					t.Errorf("status %d", status)
-				}
-			}
-		})
+		}
+		const finding = ": AuthIdentity: has no effect any more: modules see the caller; take the line away\n"
+		out, errs, status := ctl("check")
+		if status != 1 || !strings.Contains(out, siteFile+":"+line+finding) {
+			t.Errorf("%q: check: %d %q %q", text, status, out, errs)
+		}
+		out, errs, status = ctl("explain", "--site", "--caller", "alpha", "ghost")
+		if status != 0 || strings.Contains(out, "AuthIdentity") {
+			t.Errorf("%q: explain: %d %q %q", text, status, out, errs)
+		}
 	}
 }
 

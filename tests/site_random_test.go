@@ -65,13 +65,12 @@ func randomSite(r *rand.Rand) string {
 		"CapabilityDefault": func() string { return pick("none", "all", "cap_kill", "^cap_net_raw", "!cap_chown") },
 		"CapabilityRequire": func() string { return pick("on", "off") },
 		"SessionGrace":      func() string { return pick("0", "1", "9") },
-		"AuthIdentity":      func() string { return pick("guard", "caller") },
 	}
 	var text strings.Builder
 	lines := func(likely int, inTarget bool) {
 		names := []string{}
 		for name := range value {
-			if !inTarget || name != "RootTarget" && name != "AuthIdentity" {
+			if !inTarget || name != "RootTarget" {
 				names = append(names, name)
 			}
 		}

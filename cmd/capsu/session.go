@@ -96,14 +96,11 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 		return nil, err
 	}
 	defer t.terminal.Close()
-	if err := l.Call(func() error {
-		return establish(tx, l, &undo, t, s, func() { // 7
-			if o.login {
-				undo.add(attempt.Login(t.terminal.NameOr(attempt.Terminal)))
-			}
-		})
-	}); err != nil {
+	if err := l.Call(func() error { return establish(tx, l, &undo, t, s) }); err != nil { // 7
 		return nil, err
+	}
+	if o.login { // not before: modules would take the target for whoever logged in here
+		undo.add(attempt.Login(t.terminal.NameOr(attempt.Terminal)))
 	}
 	// While it is the target's no module runs, which could keep it so.
 	if err := conf.giveTerminal(l, t, &undo); err != nil {
@@ -260,9 +257,9 @@ func asking(l *privilege.Leader, s *start, f func() error) (err error) {
 }
 
 // establish is the stages credentials and session, which share one stretch:
-// the target's groups with the caller's gid, as under su; setcred, which may add groups;
-// what enters a login in the records; open_session.
-func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *target, s *start, enter func()) error {
+// the target's groups with the caller's gid, as under su; setcred, which may add
+// groups; open_session.
+func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *target, s *start) error {
 	if err := l.Become(s.gid, t.groups); err != nil {
 		return err
 	}
@@ -277,7 +274,6 @@ func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *
 	if err != nil {
 		return err
 	}
-	enter()
 	return l.Call(func() error {
 		if err := tx.OpenSession(); err != nil {
 			return err

@@ -99,6 +99,8 @@ func (c *siteChecker) directive(o site.Origin) {
 		for _, word := range words {
 			c.change(o.Line, word)
 		}
+	case "AuthIdentity":
+		c.find(o.Line, "AuthIdentity: has no effect any more: modules see the caller; take the line away")
 	case "CapabilityFile":
 		if err := policy.Check(o.Value); err != nil {
 			c.find(o.Line, "%v: capsu opens no session", err)
