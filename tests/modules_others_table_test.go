@@ -47,16 +47,18 @@ var othersTrials = map[string]trial{
 	"sss/password": {servers: sssd, input: newOnes, log: true, reset: ldapGhost, left: ldapNew},
 	"sss_gss":      {servers: sssd, answer: true},
 
-	"radius_auth":          {servers: []string{"radius"}, answer: true},
-	"radius_auth/password": {servers: []string{"radius"}, input: newOnes, answer: true},
+	"radius_auth":          {args: "retry=1", servers: []string{"radius"}, answer: true},
+	"radius_auth/password": {args: "retry=1", servers: []string{"radius"}, input: newOnes, answer: true},
 	"radius_auth/auth":     {servers: []string{"radius"}, input: password + "\n", log: true},
 
 	"tmpdir":         {reset: "rm -rf /tmp/user", left: tmpdirs},
 	"tmpdir/account": {reset: "rm -rf /tmp/user", left: tmpdirs, answer: true},
 
-	"mount":         {args: "disable_interactive", answer: true},
-	"mount/auth":    {input: password + "\n"},
-	"mount/session": {args: "disable_interactive", left: "ls /opt/m/poly; find /run/pam_mount -type f"},
+	"mount":          {args: "disable_interactive", answer: true},
+	"mount/auth":     {input: password + "\n", differs: itsOwnVariable},
+	"mount/password": {args: "disable_interactive", answer: true, differs: itsOwnVariable},
+	"mount/session": {args: "disable_interactive", differs: itsOwnVariable,
+		left: "ls /opt/m/poly; find /run/pam_mount -type f"},
 
 	"script":          {args: "dir=/opt/m/scripts", reset: noted, left: notes, shows: true},
 	"script/auth":     {args: "dir=/opt/m/scripts", input: password + "\n", reset: noted, left: notes, shows: true},
@@ -79,14 +81,19 @@ var othersTrials = map[string]trial{
 		left: "stat -c '%n %U %G %a' /home/newhome /home/newhome/.*; rm -rf /home/newhome"},
 
 	"kwallet5":      {above: unixAuth, input: password + "\n", answer: true},
-	"kwallet5/auth": {above: unixAuth, args: wallet, input: password + "\n", reset: noWallet, left: wallets},
+	"kwallet5/auth": {above: unixAuth, args: wallet, input: password + "\n", reset: noWallet, answer: true},
 	"kwallet5/session": {above: unixAuth + "auth optional pam_kwallet5.so " + wallet + "\n", args: wallet,
-		input: password + "\n", reset: noWallet, left: wallets},
+		input: password + "\n", reset: noWallet, left: wallets, differs: ignoresPipes, shows: true},
 
 	"fprintd": {unseen: "no fingerprint reader"},
 }
 
 func init() { maps.Copy(trials, othersTrials) }
+
+const (
+	itsOwnVariable = "a variable that it sets past PAM (_PMT_DEBUG_LEVEL) does not reach the session; none needed"
+	ignoresPipes   = "it leaves SIGPIPE ignored, and under su the session inherits that; none needed"
+)
 
 var (
 	kerberos = []string{"kdc", "kadmind"}

@@ -272,7 +272,7 @@ server default {
 }
 END
 echo 'ghost Cleartext-Password := "` + password + `"' >/opt/m/radius/users
-echo '127.0.0.1:@RADIUS@ testing123 5' >/etc/pam_radius_auth.conf
+echo '127.0.0.1:@RADIUS@ testing123 1' >/etc/pam_radius_auth.conf
 chmod 600 /etc/pam_radius_auth.conf`,
 		command: "freeradius -f -l stdout -n radiusd -d /opt/m/radius",
 		ready:   `ss -Hlun 'sport = :@RADIUS@' | grep -q .`,

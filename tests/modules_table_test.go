@@ -106,8 +106,11 @@ var trials = map[string]trial{
 
 	"faildelay/auth": {args: "delay=100000", unseen: "how long a refusal takes is not compared"},
 
-	"faillock/auth": {args: "authfail dir=/opt/m/faillock", control: "[default=die]", again: true, left: tally,
-		reset: "rm -rf /opt/m/faillock; install -d -m 755 /opt/m/faillock"},
+	// One tally is new, and one another caller's.
+	"faillock/auth": {args: "authfail dir=/opt/m/faillock.new",
+		above:   "auth optional pam_faillock.so authfail dir=/opt/m/faillock\n",
+		control: "[default=die]", reset: tallied + "\nrm -rf /opt/m/faillock.new; install -d -m 755 /opt/m/faillock.new",
+		left: tally},
 	"faillock/auth: asked first": {args: "preauth deny=1 dir=/opt/m/faillock", reset: tallied, left: tally},
 	"faillock/auth: forgets":     {args: "authsucc deny=3 dir=/opt/m/faillock", reset: tallied, left: tally},
 	"faillock/account":           {args: "dir=/opt/m/faillock", reset: tallied, left: tally},
@@ -169,7 +172,7 @@ var trials = map[string]trial{
 	"time/account":    {},
 
 	"timestamp/auth": {answer: true},
-	"timestamp/auth: after a session": {control: "sufficient", args: "verbose", log: true, again: true,
+	"timestamp/auth: after a session": {control: "sufficient", args: "verbose", log: true, again: true, part: true,
 		below: "session required pam_timestamp.so\n", reset: noStamps, left: stamps},
 	"timestamp/session": {reset: noStamps, left: stamps},
 
@@ -199,10 +202,12 @@ var trials = map[string]trial{
 	"wheel/auth: use_uid a member":       {args: "debug use_uid group=many1", log: true},
 	"wheel/auth: use_uid another":        {args: "debug use_uid group=team", log: true},
 	"wheel/auth: use_uid, deny a member": {args: "debug use_uid deny group=many1", log: true},
-	"wheel/auth: trust a member":         {args: "debug trust group=many1", control: trusted, below: othersRefused, log: true},
-	"wheel/auth: trust another":          {args: "debug trust group=team", control: trusted, below: othersRefused, log: true},
-	"wheel/auth: trust and use_uid a member": {args: "debug trust use_uid group=many1", control: trusted, below: othersRefused,
-		log: true},
+	"wheel/auth: trust a member": {args: "debug trust group=many1", log: true,
+		control: trusted, below: othersRefused},
+	"wheel/auth: trust another": {args: "debug trust group=team", log: true,
+		control: trusted, below: othersRefused},
+	"wheel/auth: trust and use_uid a member": {args: "debug trust use_uid group=many1", log: true,
+		control: trusted, below: othersRefused},
 	"wheel/auth: root_only":           {args: "debug root_only group=team", answer: true},
 	"wheel/account: use_uid a member": {args: "debug use_uid group=many1", log: true},
 
@@ -221,7 +226,7 @@ const (
 	tallied = `rm -rf /opt/m/faillock; install -d -m 755 /opt/m/faillock
 perl -e 'print pack("a52 S S Q", "alpha", 0, 1, time)' >/opt/m/faillock/ghost
 chown ghost /opt/m/faillock/ghost; chmod 600 /opt/m/faillock/ghost`
-	tally      = `stat -c '%U %G %a %s' /opt/m/faillock/*`
+	tally      = `stat -c '%U %G %a %s' /opt/m/faillock*/*`
 	freshGhost = `echo 'ghost:` + password + `' | chpasswd -c SHA256 -s 1000`
 	staleGhost = freshGhost + `; chage -d 0 ghost
 rm -f /etc/security/opasswd; install -m 600 /dev/null /etc/security/opasswd`

@@ -309,6 +309,11 @@ func worldOfModules(t *testing.T) {
 	t.Cleanup(func() {
 		must(t, "sh", "-c", "rm -rf /opt/m /home/ghost/.pam_environment; echo 'ghost:"+password+"' | chpasswd")
 	})
+	defs, err := os.ReadFile("/etc/login.defs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, "/etc/login.defs", string(defs)+"\nFAIL_DELAY 0\n", 0o644) // a refusal need not last
 	file(t, observer, observe, 0o755)
 	file(t, "/opt/m/helper", helperText, 0o755)
 	file(t, "/opt/m/script", scriptText, 0o755)
