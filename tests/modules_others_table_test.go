@@ -47,8 +47,8 @@ var othersTrials = map[string]trial{
 	"sss/password": {servers: sssd, input: newOnes, log: true, reset: ldapGhost, left: ldapNew},
 	"sss_gss":      {servers: sssd, answer: true},
 
-	"radius_auth":          {args: "retry=1", servers: []string{"radius"}, answer: true},
-	"radius_auth/password": {args: "retry=1", servers: []string{"radius"}, input: newOnes, answer: true},
+	"radius_auth":          {servers: []string{"radius"}, answer: true},
+	"radius_auth/password": {servers: []string{"radius"}, input: newOnes, answer: true},
 	"radius_auth/auth":     {servers: []string{"radius"}, input: password + "\n", log: true},
 
 	"tmpdir":         {reset: "rm -rf /tmp/user", left: tmpdirs},

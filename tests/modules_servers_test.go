@@ -25,16 +25,18 @@ type server struct {
 // places are where servers listen: ports of 127.0.0.1 that were free when the test began.
 var places = sync.OnceValue(func() *strings.Replacer {
 	var pairs []string
-	for _, name := range []string{"KDC", "KADMIN", "KPASSWD", "LDAP", "RADIUS"} {
+	for _, name := range []string{"KDC", "KADMIN", "KPASSWD", "LDAP"} {
 		pairs = append(pairs, "@"+name+"@", strconv.Itoa(freePort()))
 	}
+	radius := freePort() // its accounting has the next
+	pairs = append(pairs, "@RADIUS@", strconv.Itoa(radius), "@ACCOUNTING@", strconv.Itoa(radius+1))
 	return strings.NewReplacer(pairs...)
 })
 
 // placed puts the ports into a script.
 func placed(script string) string { return places().Replace(script) }
 
-// freePort is one that neither TCP nor UDP uses.
+// freePort is one that neither TCP nor UDP uses; UDP does not use the next, either.
 func freePort() int {
 	for {
 		tcp, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -44,8 +46,13 @@ func freePort() int {
 		port := tcp.Addr().(*net.TCPAddr).Port
 		udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		tcp.Close()
+		if err != nil {
+			continue
+		}
+		next, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port + 1})
+		udp.Close()
 		if err == nil {
-			udp.Close()
+			next.Close()
 			return port
 		}
 	}
@@ -255,6 +262,12 @@ modules {
 	}
 	pap {
 	}
+	always ok {
+		rcode = ok
+	}
+}
+security {
+	reject_delay = 0
 }
 server default {
 	listen {
@@ -262,12 +275,23 @@ server default {
 		ipaddr = 127.0.0.1
 		port = @RADIUS@
 	}
+	listen {
+		type = acct
+		ipaddr = 127.0.0.1
+		port = @ACCOUNTING@
+	}
 	authorize {
 		files
 		pap
 	}
 	authenticate {
 		pap
+	}
+	preacct {
+		ok
+	}
+	accounting {
+		ok
 	}
 }
 END
