@@ -130,7 +130,7 @@ func TestMissingPrivilegeIsExplained(t *testing.T) {
 	t.Run("copied without its capabilities", func(t *testing.T) {
 		to := copyTo(t, "/opt/copy")
 		expectRefusal(t, call{program: to, args: in}.run(t), to+": no file capabilities", `hint: as root: setcap "$(capsuctl filecaps)" `+to)
-		expectRefusal(t, call{program: to, args: in, caller: "root"}.run(t), to+": no file capabilities", "hint: ")
+		expectRun(t, call{program: to, args: in, caller: "root"}.run(t), "in\n") // who has them anyway
 	})
 	t.Run("the command it names is the remedy", func(t *testing.T) {
 		policy(t, "^cap_net_raw ghost\n") // which it must heed
@@ -198,14 +198,13 @@ func TestGuardMustBeSomebodyElse(t *testing.T) {
 	})
 }
 
-func TestTooFewPendingSignalsAreRefused(t *testing.T) {
-	for _, n := range []string{"0", "1", "3"} {
-		r := call{wrapper: []string{"prlimit", "--sigpending=" + n + ":" + n}, args: []string{"ghost", "-c", "echo in"}}.run(t)
-		expectRefusal(t, r, "hard limit of pending signals (RLIMIT_SIGPENDING)", "ulimit -i")
+// No signal tells threads of anything, so none has to be pending.
+func TestFewPendingSignalsAreEnough(t *testing.T) {
+	for _, n := range []string{"0 0", "1 1", "0 200"} {
+		r := call{wrapper: []string{"prlimit", "--sigpending=" + strings.Replace(n, " ", ":", 1)},
+			args: []string{"ghost", "-c", "grep -o 'pending.*' /proc/self/limits | tr -s ' '"}}.run(t)
+		expectRun(t, r, "pending signals "+n+" signals \n")
 	}
-	// a low soft limit alone is mended
-	r := call{wrapper: []string{"prlimit", "--sigpending=0:200"}, args: []string{"ghost", "-c", "grep -o 'pending.*' /proc/self/limits | tr -s ' '"}}.run(t)
-	expectRun(t, r, "pending signals 0 200 signals \n")
 }
 
 func TestRootAsTargetIsRefusedForOthers(t *testing.T) {

@@ -26,7 +26,7 @@ type start struct {
 	caller      uint32
 	gid         uint32   // the caller's
 	groups      []uint32 // likewise
-	guard       uint32   // 2^32-1: root calls, and there is none
+	guard       uint32   // privilege.Nobody: root calls, and there is none
 	guardGID    uint32
 	front       *launcher.Front
 	inheritable uint64
@@ -66,6 +66,15 @@ func newStart() (*start, error) {
 		return s, explain(int(c.fault), syscall.Errno(c.err), C.GoString(c.call))
 	}
 	return s, privilege.SettleFiles(s.files)
+}
+
+// identities are the uids that the monitor has had, its caller's among them.
+func (s *start) identities() []uint32 {
+	uids := []uint32{0, s.caller}
+	if s.guard != privilege.Nobody {
+		uids = append(uids, s.guard)
+	}
+	return uids
 }
 
 // ownPath is where this program's file is.

@@ -136,7 +136,7 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limi
 	}
 	spec := &launcher.Spec{
 		PAM: handle,
-		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: []uint32{0, s.guard, s.caller}, OldGID: s.gid,
+		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: s.identities(), OldGID: s.gid,
 		Securebits: t.securebits,
 		NewSession: o.hasCommand && !o.sameLeader && t.terminal == nil,
 		Terminal:   t.terminal, Foreground: tty.Foreground(0), Remote: o.forced,
