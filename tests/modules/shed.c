@@ -6,6 +6,7 @@
  *   LINK=PATH      a path of the target's, to be given to it by chown
  *   SECRET=PATH    a file of root's, to be opened
  *   HOW            seteuid, setfsuid, setresuid or drop_priv
+ *   ASK            while authenticating it asks a question, with its privilege shed
  *
  * Phases: auth account setcred open close delete; in pam_end, end, and child of
  * the session's first process.
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
+#include <security/pam_ext.h>
 #include <security/pam_modules.h>
 #include <security/pam_modutil.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@
 
 struct orders {
 	const char *out, *link, *secret, *how;
+	int ask;
 };
 
 static struct orders read_orders(int argc, const char **argv)
@@ -38,6 +41,8 @@ static struct orders read_orders(int argc, const char **argv)
 			o.link = argv[i] + 5;
 		else if (strncmp(argv[i], "SECRET=", 7) == 0)
 			o.secret = argv[i] + 7;
+		else if (strcmp(argv[i], "ASK") == 0)
+			o.ask = 1;
 		else
 			o.how = argv[i];
 	return o;
@@ -75,6 +80,14 @@ static int shed(pam_handle_t *h, struct pam_modutil_privs *kept, const char *how
 	return 0;
 }
 
+static void ask(pam_handle_t *h)
+{
+	char *answer = NULL;
+
+	pam_prompt(h, PAM_PROMPT_ECHO_OFF, &answer, "Code: ");
+	free(answer);
+}
+
 static int try_all(pam_handle_t *h, const char *phase, const struct orders *o)
 {
 	PAM_MODUTIL_DEF_PRIVS(kept);
@@ -87,6 +100,8 @@ static int try_all(pam_handle_t *h, const char *phase, const struct orders *o)
 		return PAM_SESSION_ERR;
 	fprintf(out, "%s %s:", phase, o->how);
 	fprintf(out, " shed %s,", said(shed(h, &kept, o->how, pw, 0)));
+	if (o->ask && strcmp(phase, "auth") == 0)
+		ask(h);
 	fprintf(out, " chown %s,", said(chown(o->link, pw->pw_uid, (gid_t)-1)));
 	fprintf(out, " open %s;", opened(o->secret));
 	fprintf(out, " back %s,", said(shed(h, &kept, o->how, pw, 1)));
