@@ -14,6 +14,7 @@
 #include "privilege.h"
 
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -50,15 +51,31 @@ static uid_t saved(void)
 	return privilege.saved_is_callers ? privilege.caller : 0;
 }
 
+/* No more than capsu has: then uid 0 may be worth that. What a module has made
+ * impossible by giving up capabilities, or by locking bits, stays undone, as long as
+ * uid 0 is worth nothing. */
+static void bound(void)
+{
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+
+	if (bits == privilege.securebits && bits & SECBIT_NOROOT)
+		return;
+	if (sets_bound(privilege.permitted) < 0) {
+		if (!(bits & SECBIT_NOROOT))
+			die("a module's process: bounding set");
+		return;
+	}
+	if (bits != privilege.securebits && prctl(PR_SET_SECUREBITS, privilege.securebits, 0, 0, 0) < 0 && !(bits & SECBIT_NOROOT))
+		die("a module's process: securebits");
+}
+
 static void become_helper(void)
 {
 	struct ids ids = {forking.ids.r == privilege.guard ? privilege.caller : forking.ids.r, forking.ids.e, saved()};
 
 	if (sets_effective(~0ULL) < 0)
 		die("a module's process: capset");
-	if (privilege.permitted & BIT(CAP_SETPCAP) &&
-	    (sets_bound(privilege.permitted) < 0 || prctl(PR_SET_SECUREBITS, privilege.securebits, 0, 0, 0) < 0))
-		die("a module's process: bounding set");
+	bound();
 	if (raw(SYS_setresuid, ids.r, ids.e, ids.s) < 0)
 		die("a module's process: setresuid");
 	/* After the uid, which the kernel holds to the limit of processes. */
@@ -68,10 +85,31 @@ static void become_helper(void)
 		die("a module's process: capset");
 }
 
+void privilege_end_in_child(void)
+{
+	privilege.ending = 1;
+}
+
+/* The target's already. */
+static void become_late_helper(void)
+{
+	struct sets now;
+
+	if (sets_effective(BIT(CAP_SETPCAP)) < 0 || sets_read(&now) < 0)
+		die("a module's process: capset");
+	if (now.e & BIT(CAP_SETPCAP) && prctl(PR_SET_SECUREBITS, privilege.securebits, 0, 0, 0) < 0)
+		die("a module's process: securebits");
+	now.e = now.p = 0;
+	if (limits_apply() < 0 || sets_apply(now) < 0)
+		die("a module's process: limits");
+}
+
 static void in_child(void)
 {
 	if (!forking.module) {
 		as_root_end(&forking.root); /* the session, which goes on in C; or a helper of a powerless thread's */
+		if (privilege.ending)
+			become_late_helper();
 		return;
 	}
 	if (privilege.caller != 0)

@@ -23,6 +23,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -168,7 +169,7 @@ const char *privilege_arm(const struct privilege_start *start, const char **name
 		.caller = start->caller, .guard = start->guard, .guard_gid = start->guard_gid, .securebits = start->securebits,
 		.permitted = now.p, .between = {g, g, g}, .during = {g, 0, 0},
 	};
-	limits_begin(start->limits);
+	memcpy(privilege.limits, start->limits, sizeof privilege.limits);
 	if (sets_effective(ALL) < 0)
 		return "capset";
 	failed = become_guard();

@@ -152,8 +152,10 @@ void as_root_begin(struct as_root *h)
 	*h = (struct as_root){0, ids.r, 0};
 	if (ids.r == 0 || privilege.leader == 0 || sets_read(&now) < 0)
 		return;
+	/* Without CAP_SETUID only where there is a way back. */
+	if (!(now.p & BIT(CAP_SETUID)) && ids.r != ids.e && ids.r != ids.s)
+		return;
 	h->e = now.e;
-	/* A leader that lacks it (CapabilitiesSet) is counted. */
 	if (now.p & BIT(CAP_SETUID))
 		let(now.e | BIT(CAP_SETUID));
 	h->held = raw(SYS_setresuid, 0, NOBODY, NOBODY) == 0;

@@ -179,14 +179,19 @@ func hintOf(err error) string {
 // report prints an error and what to do about it.
 func report(err error) { say(describe(err)) }
 
-// describe is an error in lines; joined errors have a line each.
+// describe is an error in lines; joined errors have a line each, the same ones once.
 func describe(err error) string {
 	var u *usageError
 	if errors.As(err, &u) {
 		return fmt.Sprintf("capsu: %s\n%s\n", records.Escape(u.Error()), hintOf(err))
 	}
 	var text strings.Builder
+	said := map[string]bool{} // what one module has done each closing finds
 	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if said[line] {
+			continue
+		}
+		said[line] = true
 		fmt.Fprintf(&text, "capsu: %s\n", records.Escape(line))
 	}
 	if hint := hintOf(err); hint != "" {

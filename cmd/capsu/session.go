@@ -274,6 +274,7 @@ func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *
 	if err != nil {
 		return err
 	}
+	l.Sanitise()
 	return l.Call(func() error {
 		if err := tx.OpenSession(); err != nil {
 			return err
