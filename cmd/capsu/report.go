@@ -186,7 +186,12 @@ func describe(err error) string {
 		return fmt.Sprintf("capsu: %s\n%s\n", records.Escape(u.Error()), hintOf(err))
 	}
 	var text strings.Builder
-	said := map[string]bool{} // what one module has done each closing finds
+	// What follows from a surprise is for the system log alone.
+	var surprise *privilege.SurpriseError
+	if errors.As(err, &surprise) {
+		err = surprise
+	}
+	said := map[string]bool{} // what is wrong each closing finds
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if said[line] {
 			continue
