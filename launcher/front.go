@@ -14,6 +14,7 @@ type Front struct {
 	FD     int
 	closed bool
 	ending unix.Signal // SIGTERM or SIGHUP, once one has come
+	late   [3]int      // for each descriptor: the channel of a helper that still writes to it, or 0
 }
 
 // Event is what happened to the front.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"capsu/descriptor"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
@@ -207,8 +208,11 @@ func say(text string)  { show(2, text) }
 func tell(text string) { show(1, text) }
 
 func show(fd int, text string) {
-	if front == nil || !front.Left() {
-		pamconv.Show(fd, text)
+	switch {
+	case front == nil:
+		descriptor.Show(fd, text, nil)
+	case !front.Left():
+		front.Show(fd, text)
 	}
 }
 
