@@ -10,7 +10,7 @@ import (
 // it for ever.
 
 // ErrHelper is a helper that ended before the answer did.
-var ErrHelper = errors.New("the process that reads it has ended")
+var ErrHelper = errors.New("the process that reads the answer has ended")
 
 // beginAnswer has the answer read by another process if that is needed and there can
 // be one. It goes on with one that has begun.

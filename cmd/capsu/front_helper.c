@@ -4,8 +4,8 @@
  *
  * A file system of the caller's may leave a read or a write unanswered for ever,
  * and a process that waits for it cannot be killed. So the monitor asks for a
- * helper: the caller's own process, without a capability. Nobody waits for it but
- * who polls its channel.
+ * helper: a process with the caller's uid and no capability, like the front. The
+ * monitor polls its channel and the front's socket, and waits for nothing else.
  *
  * MUST touch such a descriptor in a helper only: the front stays killable.
  * MUST read byte by byte, not past the newline: what follows is the session's.
@@ -110,6 +110,7 @@ static void become_helper(pid_t front, int way, int fd, int channel)
 {
 	sigset_t stop;
 
+	prctl(PR_SET_NAME, "capsu-helper");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != front)
 		_exit(1);
@@ -157,9 +158,12 @@ static pid_t begin(int way, int fd, int channel)
 
 void helper_serve(int way, int fd, int channel)
 {
+	struct pollfd late = {channel, 0, 0};
+
 	if (channel < 0)
 		return;
-	if (begin(way, fd, channel) == 0) {
+	/* a prompt that is over must not read what is not its own */
+	if ((way != FRONT_READ || poll(&late, 1, 0) == 0) && begin(way, fd, channel) == 0) {
 		if (way == FRONT_READ)
 			read_answer(fd);
 		else

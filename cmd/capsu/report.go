@@ -156,6 +156,8 @@ func hintOf(err error) string {
 		return "-n needs a PAM service that asks nothing; --service names another one"
 	case errors.Is(err, pamconv.ErrEndOfInput):
 		return "the stack asks for a password; give it on a terminal, or as the first line of standard input"
+	case errors.Is(err, pamconv.ErrHelper):
+		return "it was killed, or too many processes: the limit RLIMIT_NPROC of the caller is reached (ulimit -u)"
 	case errors.Is(err, pamconv.ErrBackground):
 		return "bring it to the foreground: fg"
 	case errors.As(err, &call) && call.AccountExpired():
