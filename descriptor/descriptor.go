@@ -64,7 +64,8 @@ func IsTerminal(fd int) bool { return Of(fd) == Terminal }
 
 // ReadNow reads without waiting, also where others at the same pipe were faster
 // than we after poll(2). Of pipes since Linux 6.4, of those with a name not yet:
-// EOPNOTSUPP.
+// EOPNOTSUPP. So it is for other errors, of a sandbox that does not know the call: who
+// reads in another way hears of those that are real.
 func ReadNow(fd int, p []byte) (int, error) { return now(unix.SYS_PREADV2, fd, p) }
 
 // WriteNow is ReadNow for writing.
@@ -75,10 +76,13 @@ func now(call uintptr, fd int, p []byte) (int, error) {
 	part.SetLen(len(p))
 	// SAFETY: part and p outlive the call; both are as long as they say.
 	n, _, errno := unix.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&part)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT)
-	if errno != 0 {
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EAGAIN, unix.EINTR, unix.EPIPE:
 		return 0, errno
 	}
-	return int(n), nil
+	return 0, unix.EOPNOTSUPP
 }
 
 // Patience is how long what is shown waits for its reader: it decides nothing.

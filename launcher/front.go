@@ -106,7 +106,7 @@ func (f *Front) wantsEnd() (end bool) {
 func (f *Front) Left() bool {
 	fds := []unix.PollFd{{Fd: int32(f.FD)}}
 	n, err := unix.Poll(fds, 0)
-	return f.closed || err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
+	return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
 }
 
 // Gone tells whether the front has been seen to be gone.
