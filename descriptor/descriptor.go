@@ -88,8 +88,8 @@ func now(call uintptr, fd int, p []byte) (int, error) {
 // Patience is how long what is shown waits for its reader: it decides nothing.
 const Patience = time.Second
 
-// Show writes text, as far as there is somebody to read it: a reader that does not
-// read (a full pipe, a stopped terminal) must not hold up who writes. What this
+// Show writes text, as far as it is taken: a reader that does not
+// read (a full pipe, a stopped terminal) must not hold up the writer. What this
 // process may not write itself goes to lend; without lend it may, and is on its own.
 // Not through os.File, which ends the process when the reader of standard output is
 // gone.

@@ -111,7 +111,7 @@ func ended(t *testing.T, cmd *exec.Cmd) int {
 const failed = "FAILED SU (to ghost) alpha on none: "
 
 // The monitor read the answer itself: 30 of 30 outlived their fronts, in a read
-// that nobody could interrupt.
+// that no signal interrupts.
 func TestAFileThatNeverAnswersKeepsNoMonitor(t *testing.T) {
 	const times = 10 // at once, for each signal
 	for _, what := range []string{"read", "poll", "deaf"} {
@@ -189,7 +189,7 @@ func TestAFileThatNeverTakesOutputKeepsNoAttempt(t *testing.T) {
 	}
 }
 
-// The front is killed while what it shows hangs, and the answer has not come.
+// The front is killed while the prompt cannot be written and the answer has not come.
 func TestAPromptThatCannotBeShownObeysAKill(t *testing.T) {
 	h := mountHanging(t, "write")
 	log := logged(t)

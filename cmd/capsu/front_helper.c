@@ -198,7 +198,7 @@ void helper_say(const char *text)
 {
 	if (answers(2)) {
 		if (write(2, text, strlen(text)) < 0)
-			return; /* to nobody */
+			return; /* it is only shown */
 	} else if (begin(FRONT_WRITE, 2, -1) == 0) {
 		write_all(2, text, strlen(text));
 		_exit(0);
