@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"capsu/descriptor"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
@@ -156,6 +157,8 @@ func hintOf(err error) string {
 		return "-n needs a PAM service that asks nothing; --service names another one"
 	case errors.Is(err, pamconv.ErrEndOfInput):
 		return "the stack asks for a password; give it on a terminal, or as the first line of standard input"
+	case errors.Is(err, pamconv.ErrHelper):
+		return "it was killed, or too many processes: the limit RLIMIT_NPROC of the caller is reached (ulimit -u)"
 	case errors.Is(err, pamconv.ErrBackground):
 		return "bring it to the foreground: fg"
 	case errors.As(err, &call) && call.AccountExpired():
@@ -218,8 +221,11 @@ func say(text string)  { show(2, text) }
 func tell(text string) { show(1, text) }
 
 func show(fd int, text string) {
-	if front == nil || !front.Left() {
-		pamconv.Show(fd, text)
+	switch {
+	case front == nil:
+		descriptor.Show(fd, text, nil)
+	case !front.Left():
+		front.Show(fd, text)
 	}
 }
 
