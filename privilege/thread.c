@@ -100,6 +100,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(v
 
 	if (!create)
 		create = real("pthread_create");
+	if (privilege.ending) /* pam_end unloads the module that would run in it, and exec ends it */
+		return EAGAIN;
 	if (privilege.leader == 0 || (pid_t)raw(SYS_getpid) != privilege.leader) /* not armed, or a module's child */
 		return create(thread, attr, run, arg);
 	if (sem_init(&b.powerless, 0, 0) < 0)
