@@ -8,6 +8,9 @@
  * they are set by then. What is started without fork (posix_spawn, system) has
  * uid 0 without a capability, by SECBIT_NOROOT.
  *
+ * Where CapabilitiesSet has taken CAP_SETUID or CAP_SETPCAP it has no capability, and
+ * the module's effective uid: the bounding set could not be cut, nor the caller's uid be had.
+ *
  * MUST end a child that cannot become that.
  */
 #define _GNU_SOURCE
@@ -50,21 +53,39 @@ static uid_t saved(void)
 	return privilege.saved_is_callers ? privilege.caller : 0;
 }
 
+static void become(struct ids ids)
+{
+	if (raw(SYS_setresuid, ids.r, ids.e, ids.s) < 0)
+		die("a module's process: setresuid");
+	/* After the uid, which the kernel holds to the limit of processes. */
+	if (sets_effective(~0ULL) < 0 || limits_apply() < 0)
+		die("a module's process: limits");
+}
+
 static void become_helper(void)
 {
 	struct ids ids = {forking.ids.r == privilege.guard ? privilege.caller : forking.ids.r, forking.ids.e, saved()};
 
 	if (sets_effective(~0ULL) < 0)
 		die("a module's process: capset");
-	if (privilege.permitted & BIT(CAP_SETPCAP) &&
-	    (sets_bound(privilege.permitted) < 0 || prctl(PR_SET_SECUREBITS, privilege.securebits, 0, 0, 0) < 0))
+	if (sets_bound(privilege.permitted) < 0 || prctl(PR_SET_SECUREBITS, privilege.securebits, 0, 0, 0) < 0)
 		die("a module's process: bounding set");
-	if (raw(SYS_setresuid, ids.r, ids.e, ids.s) < 0)
-		die("a module's process: setresuid");
-	/* After the uid, which the kernel holds to the limit of processes. */
-	if (sets_effective(~0ULL) < 0 || limits_apply() < 0)
-		die("a module's process: limits");
+	become(ids);
 	if (sets_effective(forking.e) < 0 || privilege_hide() < 0)
+		die("a module's process: capset");
+}
+
+/* Of a leader that closes as the guard: no capability, and not the guard, who may
+ * signal other sessions. The caller's real uid needs CAP_SETUID. */
+static void become_least(void)
+{
+	const struct sets none = {0, 0, 0};
+	uid_t e = forking.ids.e;
+
+	if (sets_effective(~0ULL) < 0)
+		die("a module's process: capset");
+	become((struct ids){privilege.caller != 0 && privilege.permitted & BIT(CAP_SETUID) ? privilege.caller : e, e, e});
+	if (sets_apply(none) < 0 || privilege_hide() < 0)
 		die("a module's process: capset");
 }
 
@@ -74,7 +95,9 @@ static void in_child(void)
 		as_root_end(&forking.root); /* the session, which goes on in C; or a helper of a powerless thread's */
 		return;
 	}
-	if (privilege.caller != 0)
+	if (!privilege_may_act_as_root())
+		become_least();
+	else if (privilege.caller != 0)
 		become_helper();
 	else if (limits_apply() < 0)
 		die("a module's process: limits");
