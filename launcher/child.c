@@ -119,6 +119,23 @@ static void raise_hard_limits(const struct child_spec *s)
 	}
 }
 
+/* The limit of processes is obeyed from before the change of uid: there the kernel
+ * compares, and exec(2) is refused to whom it was then and still is too low for. The
+ * leader of a terminal's session is one process more than su's. */
+static void limit_processes(const struct child_spec *s)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NPROC, &l) < 0)
+		child_fail(s, CHILD_LIMITS);
+	l.rlim_cur = s->limits[RLIMIT_NPROC].rlim_cur;
+	/* With a terminal fork(2) compares instead, which counts the new process already. */
+	if (s->terminal >= 0)
+		l.rlim_cur = l.rlim_max - l.rlim_cur < 2 ? l.rlim_max : l.rlim_cur + 2;
+	if (setrlimit(RLIMIT_NPROC, &l) < 0)
+		child_fail(s, CHILD_LIMITS);
+}
+
 /* From here on a change of uid takes no permitted capability. The monitor of
  * another caller than root has it so already. A root without CAP_SETPCAP keeps
  * the permitted set alone. */
@@ -145,6 +162,7 @@ static void end_pam(const struct child_spec *s)
 	if (sets_effective(~0ULL) < 0)
 		child_fail(s, CHILD_RAISE);
 	raise_hard_limits(s);
+	limit_processes(s);
 	keep_capabilities(s);
 	become_target(s);
 	if (sets_effective(0) < 0)

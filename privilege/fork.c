@@ -8,6 +8,9 @@
  * they are set by then. What is started without fork (posix_spawn, system) has
  * uid 0 without a capability, by SECBIT_NOROOT.
  *
+ * Where CapabilitiesSet has taken CAP_SETUID or CAP_SETPCAP it has no capability, and
+ * the module's effective uid: the bounding set could not be cut, nor the caller's uid be had.
+ *
  * MUST end a child that cannot become that.
  */
 #define _GNU_SOURCE
@@ -69,6 +72,17 @@ static void bound(void)
 		die("a module's process: securebits");
 }
 
+/* Of a module that has given up CAP_SETUID the process is uid 0 without a
+ * capability; anything, but not the guard. */
+static void become(struct ids ids)
+{
+	if (raw(SYS_setresuid, ids.r, ids.e, ids.s) < 0 && raw(SYS_setresuid, 0, ids.e, 0) < 0)
+		die("a module's process: setresuid");
+	/* After the uid, which the kernel holds to the limit of processes. */
+	if (sets_effective(~0ULL) < 0 || limits_apply() < 0)
+		die("a module's process: limits");
+}
+
 static void become_helper(void)
 {
 	struct ids ids = {forking.ids.r == privilege.guard ? privilege.caller : forking.ids.r, forking.ids.e, saved()};
@@ -76,14 +90,22 @@ static void become_helper(void)
 	if (sets_effective(~0ULL) < 0)
 		die("a module's process: capset");
 	bound();
-	/* Of a module that has given up CAP_SETUID the process is uid 0 without a
-	 * capability; anything, but not the guard. */
-	if (raw(SYS_setresuid, ids.r, ids.e, ids.s) < 0 && raw(SYS_setresuid, 0, ids.e, 0) < 0)
-		die("a module's process: setresuid");
-	/* After the uid, which the kernel holds to the limit of processes. */
-	if (sets_effective(~0ULL) < 0 || limits_apply() < 0)
-		die("a module's process: limits");
+	become(ids);
 	if (sets_effective(forking.e) < 0 || privilege_hide() < 0)
+		die("a module's process: capset");
+}
+
+/* Of a leader that closes as the guard: no capability, and not the guard, who may
+ * signal other sessions. The caller's real uid needs CAP_SETUID. */
+static void become_least(void)
+{
+	const struct sets none = {0, 0, 0};
+	uid_t e = forking.ids.e;
+
+	if (sets_effective(~0ULL) < 0)
+		die("a module's process: capset");
+	become((struct ids){privilege.caller != 0 && privilege.permitted & BIT(CAP_SETUID) ? privilege.caller : e, e, e});
+	if (sets_apply(none) < 0 || privilege_hide() < 0)
 		die("a module's process: capset");
 }
 
@@ -114,7 +136,9 @@ static void in_child(void)
 			become_late_helper();
 		return;
 	}
-	if (privilege.caller != 0)
+	if (!privilege_may_act_as_root())
+		become_least();
+	else if (privilege.caller != 0)
 		become_helper();
 	else if (limits_apply() < 0)
 		die("a module's process: limits");

@@ -93,6 +93,9 @@ static int change(struct ids want, int may)
 		k.r = privilege.guard;
 	if (want.s == privilege.caller || (want.s == 0 && e == 0 && privilege.during.s == privilege.guard))
 		k.s = privilege.guard;
+	/* To a leader that closes as the guard only its own uids are open, as they are. */
+	if (!privilege_may_act_as_root() && want.s == seen().s)
+		k.s = ids_now().s;
 	if (raw(SYS_setresuid, k.r, k.e, k.s) < 0 && by_right(SYS_setresuid, k.r, k.e, k.s) < 0)
 		return -1;
 	privilege.saved_is_callers = want.s == privilege.caller;

@@ -91,14 +91,38 @@ static int set_bits(int want)
 	return bits == want ? 0 : prctl(PR_SET_SECUREBITS, want, 0, 0, 0);
 }
 
+/* A root caller's monitor that is the guard between calls. */
+static int gave_up(void)
+{
+	return privilege.caller == 0 && privilege.between.r != 0;
+}
+
+/* It keeps Permitted as long as it is the guard: by PR_SET_KEEPCAPS, which needs no
+ * CAP_SETPCAP; where the host has locked that, by SECBIT_NO_SETUID_FIXUP. */
+static int keeps_by_bit(void)
+{
+	return gave_up() && privilege.securebits & SECBIT_KEEP_CAPS_LOCKED;
+}
+
+static int keep_permitted(int on)
+{
+	return gave_up() && !keeps_by_bit() ? prctl(PR_SET_KEEPCAPS, on, 0, 0, 0) : 0;
+}
+
 static int bits_between(void)
 {
-	return privilege.caller == 0 ? privilege.securebits : privilege.securebits | SECBIT_NO_SETUID_FIXUP;
+	int fixup_off = privilege.caller != 0 || keeps_by_bit();
+
+	return privilege.securebits | (fixup_off ? SECBIT_NO_SETUID_FIXUP : 0);
 }
 
 static int bits_during(void)
 {
-	return privilege.caller == 0 ? privilege.securebits : (privilege.securebits | SECBIT_NOROOT) & ~SECBIT_NO_SETUID_FIXUP;
+	/* Without CAP_SETPCAP the bit stays; enter withholds for it. */
+	int fixup_off = keeps_by_bit() && !(privilege.permitted & BIT(CAP_SETPCAP));
+
+	return privilege.caller == 0 ? privilege.securebits | (fixup_off ? SECBIT_NO_SETUID_FIXUP : 0)
+	                             : (privilege.securebits | SECBIT_NOROOT) & ~SECBIT_NO_SETUID_FIXUP;
 }
 
 /* Without these two the leader cannot go to uid 0 and back: CapabilitiesSet may
@@ -109,13 +133,6 @@ int privilege_may_act_as_root(void)
 
 	return privilege.caller == 0 ? same(privilege.between, privilege.during) || (privilege.permitted & BIT(CAP_SETUID))
 	                             : (privilege.permitted & needed) == needed;
-}
-
-/* A root caller's monitor that is the guard between calls. It needs no
- * CAP_SETPCAP for that: Permitted is kept by PR_SET_KEEPCAPS as long as it is. */
-static int gave_up(void)
-{
-	return privilege.caller == 0 && privilege.between.r != 0;
 }
 
 const char *privilege_before_fork(uid_t caller, int securebits)
@@ -226,7 +243,7 @@ static const char *enter(void)
 			return "setresuid";
 		if (set_bits(bits_during()) < 0)
 			return "securebits";
-		if (gave_up() && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+		if (keep_permitted(0) < 0)
 			return "keepcaps";
 	}
 	/* Where leaving uid 0 sheds nothing, what is over files is not there to be shed. */
@@ -245,7 +262,7 @@ static const char *retreat(void)
 	else if (!same(ids_now(), privilege.between) || privilege.caller != 0) {
 		if (privilege_may_act_as_root() && set_bits(bits_between()) < 0)
 			fault = "securebits";
-		else if (gave_up() && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		else if (keep_permitted(1) < 0)
 			fault = "keepcaps";
 		else if (become(privilege.between) < 0)
 			fault = "setresuid";
@@ -346,8 +363,14 @@ const char *privilege_shrink(uint64_t keep)
 
 	if (fault)
 		return fault;
+	/* Later nobody could: what modules start as uid 0 would get the whole bounding set. */
+	if (privilege.caller != 0 && !(keep & BIT(CAP_SETPCAP)) &&
+	    (sets_effective(ALL) < 0 || set_bits(bits_between() | SECBIT_NOROOT) < 0))
+		fault = "securebits";
 	if (sets_apply(less) < 0)
 		return "capset";
 	privilege.permitted = less.p;
-	return privilege_hide() < 0 ? "dumpable" : NULL;
+	if (!fault && privilege_hide() < 0)
+		fault = "dumpable";
+	return fault;
 }

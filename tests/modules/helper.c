@@ -6,7 +6,8 @@
  *   ATTACK=PID      CAPSU_ATTACK in its environment
  *   WAY=            fork, vfork, _Fork, syscall (of fork): and exec. spawn,
  *                   system, popen: by these calls, through a shell
- *   SHED=           none. module: the module has shed its privilege before.
+ *   SHED=           none. module: the module has shed its privilege before. root: it
+ *                   goes to uid 0, as far as it may.
  *                   caller, target: the forked process becomes the caller for
  *                   good, or takes the target's effective uid
  */
@@ -103,7 +104,7 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 {
 	const void *user;
 	struct passwd *pw;
-	int status = -1, module = strcmp(o->shed, "module") == 0;
+	int status = -1, module = strcmp(o->shed, "module") == 0, root = strcmp(o->shed, "root") == 0;
 	uid_t before = geteuid();
 
 	if (pam_get_item(h, PAM_USER, &user) != PAM_SUCCESS || !(pw = getpwnam(user)))
@@ -112,6 +113,8 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 		setenv("CAPSU_ATTACK", o->attack, 1);
 	if (module && seteuid(pw->pw_uid) < 0)
 		return PAM_SYSTEM_ERR;
+	if (root && seteuid(0) < 0)
+		root = 0;
 	if (strstr(" spawn system popen ", o->way) != NULL) {
 		status = by_shell(o, phase);
 	} else {
@@ -120,7 +123,7 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 			become(o, phase, pw->pw_uid);
 		waitpid(pid, &status, 0);
 	}
-	if (module && seteuid(before) < 0)
+	if ((module || root) && seteuid(before) < 0)
 		return PAM_SYSTEM_ERR;
 	unsetenv("CAPSU_ATTACK");
 	return status == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;

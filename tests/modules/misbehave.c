@@ -16,6 +16,7 @@
  *   threads timer rawclone   threads that stay: by pthread_create, by glibc
  *                    itself, and by clone(2)
  *   spawn system popen   a program is run
+ *   weakfork         a child gives up its capabilities, not uid 0, and forks
  *   limits prlimit rawlimits   limits of nothing, by three calls
  *   exit _exit abort crash kill   the process ends
  *   hang             it never returns; FILE.PID is there once it hangs
@@ -182,6 +183,25 @@ static void run_program(const char *how)
 	}
 }
 
+/* Of a child that has uid 0 and no capability, and forks. */
+static int weak_fork(void)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[2] = {{0}};
+	int status = -1;
+	pid_t pid = fork(), inner;
+
+	if (pid == 0) {
+		inner = syscall(SYS_capset, &h, none) < 0 ? -1 : fork();
+		if (inner == 0)
+			_exit(3);
+		waitpid(inner, &status, 0);
+		_exit(WIFEXITED(status) && WEXITSTATUS(status) == 3 ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	return status == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
+}
+
 static void change_capabilities(const char *how)
 {
 	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -245,6 +265,8 @@ static int deed(pam_handle_t *h, const char *what, const char *file)
 		converse(h, 1, PAM_TEXT_INFO, NULL);
 		return converse(h, 1, PAM_ERROR_MSG, NULL);
 	}
+	if (strcmp(what, "weakfork") == 0)
+		return weak_fork();
 	if (strcmp(what, "children") == 0)
 		leave_children(file);
 	else if (strcmp(what, "handlers") == 0)
