@@ -131,6 +131,10 @@ int module_setreuid(uid_t r, uid_t e);
 int module_setresuid(uid_t r, uid_t e, uid_t s);
 int module_setfsuid(uid_t uid);
 
+/* LIBRARYS calls what the C library has under a name: in a process that is not armed. */
+#define LIBRARYS(type, name, ...) ((type)real(#name))(__VA_ARGS__)
+int privilege_armed(void);
+
 /* modules_run: a module runs on the calling thread, the leader. */
 int modules_run(void);
 
@@ -140,8 +144,19 @@ struct as_root { int held; uid_t uid; uint64_t e; };
 void as_root_begin(struct as_root *h);
 void as_root_end(const struct as_root *h);
 
-/* identity_of the calling thread to the kernel. */
+/* What the calling thread is to the kernel. */
 struct ids ids_now(void);
+
+/* NULL on the leader; else what is wrong, with errno. */
+const char *not_the_leader(void);
+
+/* The leader's uids, and with them the file system's; and its securebits, as far
+ * as the host has not locked them. 0, or -1 with errno. */
+int leader_become(struct ids want);
+int leader_bits(int want);
+
+/* The leader's securebits between calls. */
+int bits_between(void);
 
 /* limits_apply obeys the session's limits, in a child. */
 int limits_apply(void);
