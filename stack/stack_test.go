@@ -64,19 +64,15 @@ func TestServicesThatCannotBeReadSaySo(t *testing.T) {
 }
 
 func TestNeedsDependOnWhereTheModuleStands(t *testing.T) {
-	dirs := moduleDirs
-	defer func() { moduleDirs = dirs }()
-	moduleDirs = []string{t.TempDir()} // no module to look into: it may be an old one
-	unix := Module{Type: "auth", Name: "pam_unix.so"}
-	list, known := unix.Needs()
-	if !known || len(list) != 1 || !slices.Contains(list[0].Caps, cap.DAC_READ_SEARCH) {
+	list, known := (Module{Type: "password", Name: "pam_unix.so"}).Needs()
+	if !known || len(list) != 1 || !slices.Equal(list[0].Caps, []cap.Value{cap.CHOWN}) {
 		t.Errorf("%v %v", list, known)
 	}
-	if err := os.Symlink("/bin/sh", filepath.Join(moduleDirs[0], unix.Name)); err != nil {
-		t.Fatal(err)
+	if list, known := (Module{Type: "auth", Name: "pam_unix.so"}).Needs(); !known || len(list) != 0 {
+		t.Errorf("%v %v", list, known)
 	}
-	if list, known := unix.Needs(); !known || len(list) != 0 {
-		t.Errorf("one that does not read /etc/shadow: %v %v", list, known)
+	if list, _ := (Module{Type: "auth", Name: "pam_u2f.so", Args: []string{"openasuser"}}).Needs(); len(list) != 0 {
+		t.Errorf("an argument that makes needless: %v", list)
 	}
 	if list, known := (Module{Type: "session", Name: "pam_unix.so"}).Needs(); !known || len(list) != 0 {
 		t.Errorf("%v %v", list, known)
@@ -88,12 +84,21 @@ func TestNeedsDependOnWhereTheModuleStands(t *testing.T) {
 		t.Error("a module that nobody tried is known")
 	}
 	path := filepath.Join(t.TempDir(), "a.conf")
-	for text, want := range map[string]bool{"# comment\n\n": false, "* hard nofile 1 # x\n": true} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	for _, c := range []struct {
+		text string
+		n    Need
+		want bool
+	}{
+		{"# comment\n\n", Need{}, false},
+		{"* hard nofile 1 # x\n", Need{}, true},
+		{"/tmp tmpfs tmpfs root\n", Need{lines: noTmpfs}, false},
+		{"/tmp /instances/ user root\n", Need{lines: noTmpfs}, true},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := configured(filepath.Dir(path) + "/*.conf"); got != want {
-			t.Errorf("%q: %v", text, got)
+		if got := c.n.configured(filepath.Dir(path) + "/*.conf"); got != c.want {
+			t.Errorf("%q: %v", c.text, got)
 		}
 	}
 }
@@ -109,6 +114,8 @@ func TestModulesThatNeedSomethingToClose(t *testing.T) {
 		{Module{Type: "session", Name: "pam_tty_audit.so", Args: []string{"enable=*", "open_only"}}, nil},
 		{Module{Type: "auth", Name: "pam_tty_audit.so"}, nil},
 		{Module{Type: "session", Name: "pam_unix.so"}, nil},
+		{Module{Type: "auth", Name: "pam_krb5.so"}, []cap.Value{cap.DAC_OVERRIDE, cap.FOWNER}},
+		{Module{Type: "account", Name: "pam_krb5.so"}, nil},
 	} {
 		if got := c.m.Closing(); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %v", c.m, got)

@@ -19,12 +19,12 @@ func TestFileCapabilitiesAreTheSmallestThatDo(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n^cap_sys_time,cap_kill beta\n!cap_chown,cap_syslog alpha\n^cap_wake_alarm\n")
 	stack(t, service)
 	out, errs, status := ctl("filecaps")
-	const want = "cap_chown,cap_dac_override,cap_fowner,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_net_raw,cap_sys_time,cap_audit_write=p\n"
+	const want = "cap_chown,cap_kill,cap_setgid,cap_setuid,cap_setpcap,cap_net_raw,cap_sys_time,cap_audit_write=p\n"
 	if out != want || status != 0 {
 		t.Errorf("status %d, %q, want %q; %q", status, out, want, errs)
 	}
 	out, _, _ = ctl("filecaps", "--explain")
-	for _, part := range []string{"cap_net_raw\n    " + policyFile + ":1: granted as Ambient to ghost\n", "cap_dac_override\n    /etc/pam.d/capsu:4: pam_unix.so: writes /etc/shadow"} {
+	for _, part := range []string{"cap_net_raw\n    " + policyFile + ":1: granted as Ambient to ghost\n", "cap_chown\n    /etc/pam.d/capsu:4: pam_unix.so: writes /etc/shadow"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing in %q", part, out)
 		}

@@ -7,21 +7,40 @@ import (
 	"testing"
 )
 
-// What doc/modules.md names as remedies, tried.
+// What version 0.1 answered with a remedy works as it stands.
 
-func TestPamLoginuidWorksInTheAccountPhase(t *testing.T) {
-	stack(t, service+"account required pam_loginuid.so\n")
-	expectRun(t, capsu(t, "ghost", "-c", "cat /proc/self/loginuid; echo"), id(t, "-u", "ghost")+"\n")
+// On Debian pam_wheel looks at the real uid, also without use_uid. In version
+// 0.1 that was the guard's: no member got in, and a line that denies a group
+// denied nobody.
+func TestPamWheelKnowsTheCaller(t *testing.T) {
+	in := []string{"ghost", "-c", "echo in"}
+	for args, letsIn := range map[string]bool{
+		"group=many1": true, "use_uid group=many1": true, "deny group=many1": false, "deny use_uid group=many1": false,
+		"group=team": false, "use_uid group=team": false, "deny group=team": true, "deny use_uid group=team": true,
+	} {
+		stack(t, "auth required pam_wheel.so "+args+"\n"+service)
+		site(t, "")
+		if found := checked(t, siteFile); len(found) != 0 {
+			t.Errorf("%s: check says %q", args, found)
+		}
+		if r := capsu(t, in...); letsIn {
+			expectRun(t, r, "in\n")
+		} else {
+			expectRefusal(t, r, neutral)
+		}
+	}
 }
 
-// A module that cannot write root's files for the target fails; optional, it
-// keeps nobody from his session.
-func TestModulesThatCannotWriteRootsFilesMayBeOptional(t *testing.T) {
+// In version 0.1 these could not write for want of uid 0.
+func TestSessionModulesWriteRootsFiles(t *testing.T) {
 	for _, module := range []string{"pam_loginuid.so", "pam_timestamp.so", "pam_xauth.so", "pam_mkhomedir.so"} {
-		stack(t, service+"session optional "+module+"\n")
-		r := capsu(t, "ghost", "-c", "echo in")
-		if r.status != 0 || !strings.HasSuffix(r.stdout, "in\n") {
+		stack(t, service+"session required "+module+"\n")
+		r := capsu(t, "ghost", "-c", "echo in; cat /proc/self/loginuid; echo")
+		if r.status != 0 || !strings.HasPrefix(r.stdout, "in\n") {
 			t.Errorf("%s: status %d, %q, %q", module, r.status, r.stdout, r.stderr)
+		}
+		if own := strings.HasSuffix(r.stdout, "\n"+id(t, "-u", "ghost")+"\n"); own != (module == "pam_loginuid.so") {
+			t.Errorf("%s: login uid: %q", module, r.stdout)
 		}
 	}
 }

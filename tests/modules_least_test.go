@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"capsu/privilege"
+	builtIn "capsu/site"
 	needs "capsu/stack"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -24,6 +25,28 @@ func bounded() (all []cap.Value) {
 		}
 	}
 	return all
+}
+
+// keep has the monitor keep, while the session runs, what the module needs to
+// close it; or everything, where helpers show what there is.
+func (r row) keep(t *testing.T) {
+	t.Helper()
+	var keep []cap.Value
+	for line := range strings.Lines(r.text(false)) {
+		words := strings.Fields(line)
+		keep = append(keep, needs.Module{Type: words[0], Name: words[2], Args: words[3:]}.Closing()...)
+	}
+	if r.shows {
+		keep = bounded()
+	}
+	slices.Sort(keep)
+	text := ""
+	for _, c := range minus(slices.Compact(keep), builtIn.Closing...) {
+		text += " +" + c.String()
+	}
+	if text != "" {
+		site(t, "CapabilitiesSet"+text)
+	}
 }
 
 // give makes the measured program anew, with these file capabilities.
@@ -90,11 +113,16 @@ func (r row) confirmed(t *testing.T, does string, tabled []cap.Value) bool {
 	return works(tabled) && !slices.ContainsFunc(tabled, func(c cap.Value) bool { return works(minus(tabled, c)) })
 }
 
+// asInStack is the line of a row, as package stack has it.
+func (r row) asInStack() needs.Module {
+	return needs.Module{Type: r.phase, Name: "pam_" + r.module + ".so", Args: strings.Fields(r.args)}
+}
+
 // tabled is what the table in Go has for the module of a row: what the
 // measurement must find, and what it cannot.
 func (r row) tabled(t *testing.T) (measured, more []cap.Value) {
 	t.Helper()
-	m := needs.Module{Type: r.phase, Name: "pam_" + r.module + ".so", Args: strings.Fields(r.args)}
+	m := r.asInStack()
 	list, known := m.Needs()
 	if !known {
 		t.Errorf("%s: not in the table", m.Name)

@@ -38,6 +38,7 @@ echo "loginuid $(cat /proc/self/loginuid)"
 /opt/m/keyring
 grep -E '^(Cap|NoNewPrivs|SigIgn)' /proc/self/status
 ls /opt/m/poly
+. /opt/m/inside
 `
 )
 
@@ -48,18 +49,27 @@ var phases = map[string]string{
 }
 
 // moduleFiles are the installed modules that are measured, by name: Linux-PAM's,
-// and those two that Debian puts beside them into every stack.
+// those two that Debian puts beside them into every stack, and those of others.
 func moduleFiles(t *testing.T) map[string]string {
 	t.Helper()
-	files := map[string]string{}
-	for _, line := range strings.Fields(must(t, "dpkg", "-L", "libpam-modules", "libpam-cap")) {
-		if name, is := strings.CutSuffix(filepath.Base(line), ".so"); is {
-			files[strings.TrimPrefix(name, "pam_")] = line
-		}
-	}
+	files := filesOf(t, "libpam-modules", "libpam-cap")
+	maps.Copy(files, othersFiles(t))
 	for _, path := range []string{"/lib/*/security/pam_systemd.so", "/usr/lib/*/security/pam_systemd.so"} {
 		if found, _ := filepath.Glob(path); len(found) > 0 {
 			files["systemd"] = found[0]
+		}
+	}
+	return files
+}
+
+// filesOf are the modules that packages have, by name.
+func filesOf(t *testing.T, packages ...string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for line := range strings.Lines(must(t, "dpkg", append([]string{"-L"}, packages...)...)) {
+		path := strings.TrimSpace(line)
+		if name, is := strings.CutSuffix(filepath.Base(path), ".so"); is && filepath.Base(filepath.Dir(path)) == "security" {
+			files[strings.TrimPrefix(name, "pam_")] = path
 		}
 	}
 	return files
@@ -89,6 +99,7 @@ func phasesOf(t *testing.T, path string) []string {
 // row is one module in one phase, and how it is tried.
 type row struct {
 	module, phase, variant string
+	others                 bool // the module is not Linux-PAM's
 	trial
 }
 
@@ -100,7 +111,7 @@ func (r row) String() string {
 func rows(t *testing.T) (all []row) {
 	t.Helper()
 	used := map[string]bool{}
-	files := moduleFiles(t)
+	files, others := moduleFiles(t), othersFiles(t)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		for _, phase := range phasesOf(t, files[name]) {
 			key := name + "/" + phase
@@ -113,11 +124,11 @@ func rows(t *testing.T) (all []row) {
 				key = name
 			}
 			used[key] = true
-			all = append(all, row{name, phase, "", try})
+			all = append(all, row{name, phase, "", others[name] != "", try})
 			for _, other := range slices.Sorted(maps.Keys(trials)) {
 				if variant, is := strings.CutPrefix(other, name+"/"+phase+": "); is {
 					used[other] = true
-					all = append(all, row{name, phase, variant, trials[other]})
+					all = append(all, row{name, phase, variant, others[name] != "", trials[other]})
 				}
 			}
 		}
@@ -166,7 +177,7 @@ func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 		}
 	}
 	if r.reset != "" {
-		must(t, "sh", "-euc", r.reset)
+		must(t, "sh", "-euc", placed(r.reset))
 	}
 	target := r.target
 	if target == "" {
@@ -178,6 +189,12 @@ func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 	}
 	if r.env != nil {
 		c.env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/" + caller}, r.env...)
+	}
+	if err := os.WriteFile("/opt/m/inside", []byte(r.inside), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r.again {
+		c.run(t)
 	}
 	log := r.heard(t)
 	got := c.run(t)
@@ -193,7 +210,7 @@ func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 	}
 	text += log()
 	if r.left != "" {
-		out, _ := exec.Command("sh", "-c", r.left).CombinedOutput() // what it may say, too
+		out, _ := exec.Command("sh", "-c", placed(r.left)).CombinedOutput() // what it may say, too
 		text += "leaves " + string(out)
 	}
 	return sameWords(text)
@@ -209,6 +226,7 @@ func (r row) heard(t *testing.T) func() string {
 	const last = "the last line of all"
 	lines := make(chan string, 100)
 	stop := listen(t, func(line string) { lines <- line })
+	t.Cleanup(stop) // also if the session hangs
 	return func() string {
 		defer stop()
 		to, err := net.Dial("unixgram", "/dev/log")
@@ -219,7 +237,7 @@ func (r row) heard(t *testing.T) func() string {
 		fmt.Fprint(to, last)
 		text := ""
 		for line := <-lines; line != last; line = <-lines {
-			if _, own, found := strings.Cut(line, "pam_"+r.module+"("); found {
+			if _, own, found := strings.Cut(line, "pam_"+r.module); found {
 				text += "logs " + own + "\n"
 			}
 		}
@@ -238,6 +256,12 @@ var theirOwn = []struct {
 	{regexp.MustCompile(`Authentication failure`), "authentication failure"},
 	{regexp.MustCompile(`(?i)su: (cannot open session: |cannot set group id: )`), "su: "},
 	{regexp.MustCompile(`\d\d:\d\d:\d\d`), "TIME"},
+	{regexp.MustCompile(`\[\d+\]: `), "[PID]: "},
+	{regexp.MustCompile(`your password: ".*"`), "your password: RANDOM"},
+	{regexp.MustCompile(`0x[0-9a-f]+`), "ADDRESS"},
+	{regexp.MustCompile(`\d+ \d+ \d+:\d+ / /opt`), "MOUNT / /opt"},
+	{regexp.MustCompile(`(last access was|since) \d+ second(s?)`), "$1 some second$2"},
+	{regexp.MustCompile(`(\.xauth|krb5cc_\w+_|krb5cc_pam_|keyring-)\w{6}\b`), "${1}RANDOM"},
 }
 
 var refusal = regexp.MustCompile(`(?m)says .*\b(su|capsu): .*$`)
@@ -285,7 +309,15 @@ func worldOfModules(t *testing.T) {
 	t.Cleanup(func() {
 		must(t, "sh", "-c", "rm -rf /opt/m /home/ghost/.pam_environment; echo 'ghost:"+password+"' | chpasswd")
 	})
+	defs, err := os.ReadFile("/etc/login.defs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, "/etc/login.defs", string(defs)+"\nFAIL_DELAY 0\n", 0o644) // a refusal need not last
 	file(t, observer, observe, 0o755)
+	file(t, "/opt/m/helper", helperText, 0o755)
+	file(t, "/opt/m/script", scriptText, 0o755)
+	worldOfOthers(t)
 	compile(t, "/opt/m/keyring", "programs/keyring.c")
 	give(t, bounded())
 }
