@@ -5,8 +5,8 @@
  * the caller's real uid, the effective and saved ones of the module, the
  * caller's securebits, so that uid 0 is worth the bounding set again, and of
  * that no more than capsu's own permitted set; the session's limits, as far as
- * they are set by then. What is started without fork (posix_spawn, system) has
- * uid 0 without a capability, by SECBIT_NOROOT.
+ * they are set by then. The library's other ways to start a process go by fork
+ * (spawn.c).
  *
  * Where CapabilitiesSet has taken CAP_SETUID or CAP_SETPCAP it has no capability, and
  * the module's effective uid: the bounding set could not be cut, nor the caller's uid be had.

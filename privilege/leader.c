@@ -11,8 +11,8 @@
  * MUST leave Effective empty between calls.
  * MUST change uids outside of a call only with SECBIT_NO_SETUID_FIXUP on: a
  *   change from uid 0 would empty Permitted.
- * MUST have SECBIT_NOROOT on while the leader's effective uid is 0 and another's
- *   program could be executed: a module may start one without fork(3).
+ * MUST have SECBIT_NOROOT on while the leader's effective uid is 0: a module may
+ *   start a program by system calls of its own.
  * MUST end the process where half a change cannot be undone.
  */
 #define _GNU_SOURCE

@@ -5,8 +5,8 @@
  * is born without (thread.c). Credentials are a thread's own in Linux, so all
  * changes are raw system calls on the leader (leader.c). A module finds what it
  * finds under a setuid su, by functions of the C library that this program
- * defines in its place (ids.c, limits.c, syscall.c), and what it forks is what su would
- * have forked (fork.c).
+ * defines in its place (ids.c, gids.c, limits.c, syscall.c), and what it starts is
+ * what su would have started (fork.c, spawn.c).
  *
  * All of it is inert until privilege_arm: in a test binary the functions are
  * the C library's own.
