@@ -238,6 +238,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		sigaddset(&set, blocked[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	begin();
-	if (sets_effective(0) < 0)
+	if (!front_start.monitor)
+		lower(0); /* Go explains, as the caller */
+	else if (sets_effective(0) < 0)
 		front_refuse("capset: capabilities cannot be lowered", "see the system's log for what forbids it");
 }
