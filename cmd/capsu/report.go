@@ -138,9 +138,12 @@ func hintOf(err error) string {
 	var limit *privilege.LimitError
 	var call *pamconv.Error
 	var prompt *pamconv.PromptError
+	var surprise *privilege.SurpriseError
 	switch {
 	case errors.As(err, &h):
 		return h.hint
+	case errors.As(err, &surprise):
+		return "a module of the PAM service has left the process another one than it was; take it out of the service"
 	case errors.As(err, &usage):
 		return "Try 'capsu --help'"
 	case errors.As(err, &beyond) && beyond.Bounding:

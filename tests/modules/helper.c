@@ -12,6 +12,8 @@
  *                   good, or takes the target's effective uid
  */
 #define _GNU_SOURCE
+#include "phases.h"
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
@@ -135,7 +137,7 @@ static void at_end(pam_handle_t *h, void *data, int status)
 	free(data);
 }
 
-static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
+int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 {
 	struct orders o = read_orders(argc, argv), *kept;
 
@@ -145,33 +147,4 @@ static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 			return PAM_BUF_ERR;
 	}
 	return start(h, phase, &o);
-}
-
-int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "auth", argc, argv);
-}
-
-int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "account", argc, argv);
-}
-
-int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	return act(h, flags & PAM_DELETE_CRED ? "delete" : "setcred", argc, argv);
-}
-
-int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "open", argc, argv);
-}
-
-int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "close", argc, argv);
 }

@@ -25,6 +25,8 @@
  *   end              it asks a question when pam_end calls it
  */
 #define _GNU_SOURCE
+#include "phases.h"
+
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -325,7 +327,7 @@ static int deed_at_end(pam_handle_t *h, const char *what, const char *file)
 	return pam_set_data(h, "misbehave at the end", both, late);
 }
 
-static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
+int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 {
 	const char *file = "/dev/null";
 	int status = PAM_SUCCESS;
@@ -340,33 +342,4 @@ static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 		else if (strcmp(phase, "auth") == 0 && strncmp(argv[i], "end=", 4) == 0)
 			status = deed_at_end(h, argv[i] + 4, file);
 	return status;
-}
-
-int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "auth", argc, argv);
-}
-
-int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	return act(h, flags & PAM_DELETE_CRED ? "delete" : "setcred", argc, argv);
-}
-
-int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "account", argc, argv);
-}
-
-int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "open", argc, argv);
-}
-
-int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "close", argc, argv);
 }

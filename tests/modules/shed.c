@@ -12,6 +12,8 @@
  * the session's first process.
  */
 #define _GNU_SOURCE
+#include "phases.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -115,7 +117,7 @@ static void at_end(pam_handle_t *h, void *data, int status)
 	free(data);
 }
 
-static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
+int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 {
 	struct orders o = read_orders(argc, argv), *kept;
 
@@ -125,33 +127,4 @@ static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 			return PAM_BUF_ERR;
 	}
 	return try_all(h, phase, &o);
-}
-
-int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "auth", argc, argv);
-}
-
-int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "account", argc, argv);
-}
-
-int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	return act(h, flags & PAM_DELETE_CRED ? "delete" : "setcred", argc, argv);
-}
-
-int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "open", argc, argv);
-}
-
-int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "close", argc, argv);
 }
