@@ -12,7 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "child.h"
-#include "sets.h"
+#include "privilege.h"
 
 #include <errno.h>
 #include <linux/securebits.h>
@@ -102,23 +102,6 @@ static void become_target(const struct child_spec *s)
 		child_fail(s, CHILD_SETUID);
 }
 
-/* Where a module was allowed to record a higher one, this is where it is obeyed:
- * later nothing is effective. */
-static void raise_hard_limits(const struct child_spec *s)
-{
-	struct rlimit l;
-
-	for (int r = 0; r < RLIM_NLIMITS; r++) {
-		if (getrlimit(r, &l) < 0)
-			child_fail(s, CHILD_LIMITS);
-		if (s->limits[r].rlim_max <= l.rlim_max)
-			continue;
-		l.rlim_max = s->limits[r].rlim_max;
-		if (setrlimit(r, &l) < 0)
-			child_fail(s, CHILD_LIMITS);
-	}
-}
-
 /* From here on a change of uid takes no permitted capability. The monitor of
  * another caller than root has it so already. A root without CAP_SETPCAP keeps
  * the permitted set alone. */
@@ -144,11 +127,12 @@ static void end_pam(const struct child_spec *s)
 		child_fail(s, CHILD_CONVERSATION);
 	if (sets_effective(~0ULL) < 0)
 		child_fail(s, CHILD_RAISE);
-	raise_hard_limits(s);
+	child_limits_first(s);
 	keep_capabilities(s);
 	become_target(s);
 	if (sets_effective(0) < 0)
 		child_fail(s, CHILD_RAISE);
+	privilege_end_in_child();
 	int status = pam_end(s->pam, PAM_SUCCESS | PAM_DATA_SILENT);
 	if (status != PAM_SUCCESS)
 		child_same(s, CHILD_PAM_END, PAM_SUCCESS, (uint64_t)status);
@@ -240,9 +224,7 @@ static void __attribute__((noreturn)) run(const struct child_spec *s)
 	child_tell(s, CHILD_BOUNDS, 0, 0, bnd);
 	if (s->terminal >= 0)
 		child_split(s); /* before the limits: they are the command's, and may forbid a fork */
-	for (int r = 0; r < RLIM_NLIMITS; r++)
-		if (setrlimit(r, &s->limits[r]) < 0)
-			child_fail(s, CHILD_LIMITS);
+	child_limits(s);
 	child_unblock(s);
 	execve(s->path, s->argv, s->envp);
 	child_fail(s, CHILD_EXEC);

@@ -119,6 +119,11 @@ void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t go
  * what should stand now: tuple (e, p, i), Ambient and Bounding. */
 void child_apply_tuple(const struct child_spec *s, struct sets *tuple, uint64_t *amb, uint64_t *bnd);
 
+/* child_limits_first obeys of the limits what needs the capabilities, or must stand
+ * before the change of uid; child_limits obeys them all. */
+void child_limits_first(const struct child_spec *s);
+void child_limits(const struct child_spec *s);
+
 /* child_unblock sets the session's signal mask. */
 void child_unblock(const struct child_spec *s);
 

@@ -14,6 +14,7 @@ type Front struct {
 	FD     int
 	closed bool
 	ending unix.Signal // SIGTERM or SIGHUP, once one has come
+	late   [3]int      // for each descriptor: the channel of a helper that still writes to it, or 0
 }
 
 // Event is what happened to the front.
@@ -105,7 +106,7 @@ func (f *Front) wantsEnd() (end bool) {
 func (f *Front) Left() bool {
 	fds := []unix.PollFd{{Fd: int32(f.FD)}}
 	n, err := unix.Poll(fds, 0)
-	return f.closed || err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
+	return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
 }
 
 // Gone tells whether the front has been seen to be gone.

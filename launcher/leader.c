@@ -149,8 +149,8 @@ void child_split(const struct child_spec *s)
 	/* Not fork(3): what libraries want to do around a fork has been done once. */
 	pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
-	if (command < 0)
-		child_fail(s, CHILD_LEADER);
+	if (command < 0) /* too many processes: under su there is no shell then */
+		child_fail(s, errno == EAGAIN ? CHILD_EXEC : CHILD_LEADER);
 	if (command > 0)
 		lead(s, command);
 	if (setpgid(0, 0) < 0)

@@ -2,12 +2,11 @@ package launcher
 
 import (
 	"time"
-	"unsafe"
 
+	"capsu/descriptor"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // relay carries bytes between the caller's descriptors 0 and 1 and the
@@ -42,7 +41,10 @@ func (q *queue) empty() bool { return q.from == q.to }
 
 // fill reads once into an empty queue.
 func (q *queue) fill(fd int, now bool) (int, error) {
-	n, err := once(unix.SYS_PREADV2, fd, q.bytes[:], now)
+	n, err := 0, error(unix.EOPNOTSUPP)
+	if now {
+		n, err = descriptor.ReadNow(fd, q.bytes[:])
+	}
 	if err == unix.EOPNOTSUPP {
 		n, err = unix.Read(fd, q.bytes[:])
 	}
@@ -53,7 +55,10 @@ func (q *queue) fill(fd int, now bool) (int, error) {
 // flush writes once, no more than a pipe takes without blocking if need be.
 func (q *queue) flush(fd, most int, now bool) error {
 	part := q.bytes[q.from:min(q.to, q.from+most)]
-	n, err := once(unix.SYS_PWRITEV2, fd, part, now)
+	n, err := 0, error(unix.EOPNOTSUPP)
+	if now {
+		n, err = descriptor.WriteNow(fd, part)
+	}
 	if err == unix.EOPNOTSUPP {
 		n, err = unix.Write(fd, part)
 	}
@@ -70,34 +75,6 @@ func (q *queue) plain() int {
 	return max(n, 1)
 }
 
-// once reads or writes without waiting, also where others at the same pipe were
-// faster than we after poll(2): standard error is often the same as output. Of
-// pipes since Linux 6.4; else, and without now, EOPNOTSUPP.
-func once(call uintptr, fd int, p []byte, now bool) (int, error) {
-	if !now {
-		return 0, unix.EOPNOTSUPP
-	}
-	part := unix.Iovec{Base: &p[0]}
-	part.SetLen(len(p))
-	// SAFETY: part and p outlive the call; both are as long as they say.
-	n, _, errno := unix.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&part)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
-}
-
-// waitless tells whether reading and writing may be told not to wait. A file
-// may then say for ever that it would have to.
-func waitless(fd int) bool {
-	var st unix.Stat_t
-	kind := uint32(0)
-	if unix.Fstat(fd, &st) == nil {
-		kind = st.Mode & unix.S_IFMT
-	}
-	return kind == unix.S_IFIFO || kind == unix.S_IFSOCK
-}
-
 const (
 	pipeful = 4096 // PIPE_BUF: what a pipe that is ready takes without blocking
 	// oneWrite is what a terminal that is ready takes: what its output processing
@@ -110,15 +87,15 @@ const (
 )
 
 func newRelay(t *tty.Pty) *relay {
-	r := &relay{t: t, in: 0, out: 1, inNow: waitless(0), outNow: waitless(1),
-		modes: tty.Modes{FD: 0}, keys: term.IsTerminal(0)}
+	r := &relay{t: t, in: 0, out: 1, inNow: descriptor.Of(0) == descriptor.Stream, outNow: descriptor.Of(1) == descriptor.Stream,
+		modes: tty.Modes{FD: 0}, keys: descriptor.IsTerminal(0)}
 	if fd := tty.Own(0); fd >= 0 {
 		r.in = fd
 	}
 	switch fd := tty.Own(1); {
 	case fd >= 0:
 		r.out, r.most = fd, len(r.toCaller.bytes)
-	case term.IsTerminal(1):
+	case descriptor.IsTerminal(1):
 		r.most = oneWrite
 	default:
 		r.most = pipeful

@@ -1,8 +1,9 @@
 package launcher
 
 import (
+	"capsu/descriptor"
+
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // remote watches descriptors 0 to 2 of a session whose caller is at their other
@@ -44,7 +45,7 @@ func tells(fd int) bool {
 	case unix.S_IFSOCK:
 		return true
 	}
-	return term.IsTerminal(fd)
+	return descriptor.IsTerminal(fd)
 }
 
 func (r *remote) interests(fds []unix.PollFd) {

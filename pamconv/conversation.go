@@ -1,16 +1,16 @@
 package pamconv
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"time"
 	"unsafe"
 
+	"capsu/descriptor"
 	"capsu/tty"
 
 	"github.com/msteinert/pam/v2"
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // maxReply is PAM_MAX_RESP_SIZE: a reply must be shorter.
@@ -38,6 +38,7 @@ type Conversation struct {
 
 	reply [maxReply]byte // the one place a secret is in, until wiped
 	used  int
+	lent  int // the channel of Outside.Answer while a prompt waits, or 0
 	fault error
 }
 
@@ -55,6 +56,13 @@ type Outside interface {
 	Stop(sig unix.Signal) (stopped bool, err error)
 	// Left tells whether nobody waits any more who could want to read what modules say.
 	Left() bool
+	// Show writes to Out or Err, as far as that is taken.
+	Show(fd int, text string)
+	// Answer has another process read a line from In, which may be a file that keeps
+	// its reader for ever. channel hands out a message for each byte, up to and including
+	// the newline, and at an end without one a message of two bytes: the second is
+	// an errno, or 0.
+	Answer(fd int) (channel int, err error)
 }
 
 // The ways a prompt ends without an answer.
@@ -110,7 +118,15 @@ func (c *Conversation) show(fd int, text string) {
 	if c.Outside != nil && c.Outside.Left() {
 		return
 	}
-	Show(fd, text+"\n")
+	c.write(fd, text+"\n")
+}
+
+func (c *Conversation) write(fd int, text string) {
+	if c.Outside == nil {
+		descriptor.Show(fd, text, nil)
+		return
+	}
+	c.Outside.Show(fd, text)
 }
 
 // prompt reads one answer into c.reply. The string it returns is that buffer:
@@ -151,7 +167,9 @@ func (c *Conversation) read(text string, echo bool) error {
 			return err
 		}
 	}
-	onTerminal := term.IsTerminal(c.In)
+	defer c.endAnswer()
+	kind := descriptor.Of(c.In)
+	onTerminal := kind == descriptor.Terminal
 	for {
 		if onTerminal && !tty.Foreground(c.In) {
 			// Under su the first touch of the terminal stops it, and fg continues it.
@@ -162,7 +180,7 @@ func (c *Conversation) read(text string, echo bool) error {
 			}
 			continue
 		}
-		err := c.ask(text, echo, onTerminal)
+		err := c.ask(text, echo, kind)
 		if err == errAgain {
 			c.wipe()
 			continue
@@ -191,8 +209,8 @@ func (c *Conversation) stop(sig unix.Signal) (stopped bool, err error) {
 
 // ask shows the prompt and takes a line, with the terminal's modes set for it
 // and put back on every way out.
-func (c *Conversation) ask(text string, echo, onTerminal bool) error {
-	if onTerminal {
+func (c *Conversation) ask(text string, echo bool, kind descriptor.Kind) error {
+	if kind == descriptor.Terminal {
 		modes := tty.Modes{FD: c.In}
 		if err := modes.Prompt(echo); err != nil {
 			return err
@@ -201,20 +219,21 @@ func (c *Conversation) ask(text string, echo, onTerminal bool) error {
 		defer func() {
 			modes.Restore(true)
 			if !echo {
-				Show(c.Err, "\n")
+				c.write(c.Err, "\n")
 			}
 		}()
 	}
-	Show(c.Err, text)
-	return c.line(onTerminal)
+	c.write(c.Err, text)
+	return c.line(kind)
 }
 
 // line takes a line. A terminal hands out one at a time, so a read cannot go
-// past it. A pipe is read byte by byte: what follows the newline is the session's.
-func (c *Conversation) line(onTerminal bool) error {
-	most := 1
-	if onTerminal {
-		most = maxReply
+// past it. All else is read byte by byte: what follows the newline is the session's.
+func (c *Conversation) line(kind descriptor.Kind) error {
+	onTerminal := kind == descriptor.Terminal
+	// A pipe, too: who splices a file that never answers into it holds its reader.
+	if err := c.beginAnswer(kind == descriptor.Other || kind == descriptor.Stream); err != nil {
+		return err
 	}
 	for {
 		switch err := c.poll(); {
@@ -229,7 +248,7 @@ func (c *Conversation) line(onTerminal bool) error {
 		if onTerminal && !tty.Foreground(c.In) {
 			return errStop // the front was stopped behind our back: what is typed is for the shell
 		}
-		n, err := unix.Read(c.In, c.reply[c.used:min(c.used+most, maxReply)])
+		n, err := c.some(kind)
 		switch {
 		case err == unix.EINTR || err == unix.EAGAIN:
 			continue
@@ -254,6 +273,26 @@ func (c *Conversation) line(onTerminal bool) error {
 	}
 }
 
+// some reads some of the answer, where poll has said that there is something.
+func (c *Conversation) some(kind descriptor.Kind) (int, error) {
+	most := 1
+	switch {
+	case c.lent != 0:
+		return c.fromAnswer()
+	case kind == descriptor.Terminal:
+		most = maxReply
+	case kind == descriptor.Stream:
+		n, err := descriptor.ReadNow(c.In, c.reply[c.used:c.used+1])
+		if err != unix.EOPNOTSUPP {
+			return n, err
+		}
+		if err := c.beginAnswer(true); err != nil || c.lent != 0 {
+			return 0, cmp.Or(err, error(unix.EAGAIN))
+		}
+	}
+	return unix.Read(c.In, c.reply[c.used:min(c.used+most, maxReply)])
+}
+
 func (c *Conversation) checkReply() error {
 	if c.used >= maxReply {
 		return ErrReplyLength
@@ -269,7 +308,11 @@ func (c *Conversation) checkReply() error {
 // poll waits until there is something to read, heeding what happens outside.
 func (c *Conversation) poll() error {
 	for {
-		fds := []unix.PollFd{{Fd: int32(c.In), Events: unix.POLLIN}, {Fd: -1}}
+		in := c.In
+		if c.lent != 0 {
+			in = c.lent
+		}
+		fds := []unix.PollFd{{Fd: int32(in), Events: unix.POLLIN}, {Fd: -1}}
 		if c.Outside != nil {
 			fds[1] = unix.PollFd{Fd: int32(c.Outside.Descriptor()), Events: unix.POLLIN}
 		}
@@ -298,28 +341,4 @@ func (c *Conversation) poll() error {
 func (c *Conversation) wipe() {
 	clear(c.reply[:])
 	c.used = 0
-}
-
-// Show writes text, as far as there is somebody to read it: what is shown
-// decides nothing, and a reader that does not read (a full pipe, a stopped
-// terminal) must not hold up who writes. Not through os.File, which ends the
-// process when the reader of standard output is gone.
-func Show(fd int, text string) {
-	const slot = 4096 // what a pipe that is ready takes without blocking
-	deadline := time.Now().Add(time.Second)
-	for rest := []byte(text); len(rest) > 0; {
-		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		n, err := unix.Poll(ready, int(max(time.Until(deadline), 0)/time.Millisecond))
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == nil && n == 0:
-			return
-		}
-		n, err = unix.Write(fd, rest[:min(len(rest), slot)])
-		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
-			return
-		}
-		rest = rest[max(n, 0):]
-	}
 }

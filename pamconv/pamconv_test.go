@@ -189,6 +189,8 @@ func (ending) Begin() error                   { return nil }
 func (ending) Event() (bool, bool, error)     { return false, false, errEvent }
 func (ending) Stop(unix.Signal) (bool, error) { return false, nil }
 func (ending) Left() bool                     { return false }
+func (ending) Show(int, string)               {}
+func (ending) Answer(int) (int, error)        { return -1, errEvent }
 
 var (
 	errEvent   = errors.New("the caller wants an end")

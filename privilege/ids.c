@@ -20,10 +20,8 @@
 #include "privilege.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
-#include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -36,7 +34,7 @@ int modules_run(void)
 	return privilege.calling && privilege_here();
 }
 
-static int armed(void)
+int privilege_armed(void)
 {
 	return privilege.leader != 0;
 }
@@ -93,6 +91,9 @@ static int change(struct ids want, int may)
 		k.r = privilege.guard;
 	if (want.s == privilege.caller || (want.s == 0 && e == 0 && privilege.during.s == privilege.guard))
 		k.s = privilege.guard;
+	/* To a leader that closes as the guard only its own uids are open, as they are. */
+	if (!privilege_may_act_as_root() && want.s == seen().s)
+		k.s = ids_now().s;
 	if (raw(SYS_setresuid, k.r, k.e, k.s) < 0 && by_right(SYS_setresuid, k.r, k.e, k.s) < 0)
 		return -1;
 	privilege.saved_is_callers = want.s == privilege.caller;
@@ -157,7 +158,6 @@ int module_setfsuid(uid_t uid)
  * the leader another one than it was. When root calls all is uid 0, and the
  * kernel's answers are right as they are. */
 #define FROM_MODULE() (modules_run() && (privilege.changed_from = __builtin_return_address(0), privilege.caller != 0))
-#define LIBRARYS(type, name, ...) ((type)real(#name))(__VA_ARGS__)
 
 uid_t getuid(void)
 {
@@ -181,14 +181,14 @@ int getresuid(uid_t *r, uid_t *e, uid_t *s)
 
 int setuid(uid_t uid)
 {
-	if (!armed())
+	if (!privilege_armed())
 		return LIBRARYS(int (*)(uid_t), setuid, uid);
 	return FROM_MODULE() ? module_setuid(uid) : (int)raw(SYS_setuid, uid);
 }
 
 int seteuid(uid_t uid)
 {
-	if (!armed())
+	if (!privilege_armed())
 		return LIBRARYS(int (*)(uid_t), seteuid, uid);
 	if (uid == SAME) {
 		errno = EINVAL;
@@ -199,14 +199,14 @@ int seteuid(uid_t uid)
 
 int setreuid(uid_t r, uid_t e)
 {
-	if (!armed())
+	if (!privilege_armed())
 		return LIBRARYS(int (*)(uid_t, uid_t), setreuid, r, e);
 	return FROM_MODULE() ? module_setreuid(r, e) : (int)raw(SYS_setreuid, r, e);
 }
 
 int setresuid(uid_t r, uid_t e, uid_t s)
 {
-	if (!armed())
+	if (!privilege_armed())
 		return LIBRARYS(int (*)(uid_t, uid_t, uid_t), setresuid, r, e, s);
 	return FROM_MODULE() ? module_setresuid(r, e, s) : (int)raw(SYS_setresuid, r, e, s);
 }
@@ -214,55 +214,4 @@ int setresuid(uid_t r, uid_t e, uid_t s)
 int setfsuid(uid_t uid)
 {
 	return FROM_MODULE() ? module_setfsuid(uid) : (int)raw(SYS_setfsuid, uid);
-}
-
-int setgid(gid_t gid)
-{
-	return armed() ? (int)raw(SYS_setgid, gid) : LIBRARYS(int (*)(gid_t), setgid, gid);
-}
-
-int setegid(gid_t gid)
-{
-	if (gid == (gid_t)-1) {
-		errno = EINVAL;
-		return -1;
-	}
-	return armed() ? (int)raw(SYS_setresgid, -1, gid, -1) : LIBRARYS(int (*)(gid_t), setegid, gid);
-}
-
-int setregid(gid_t r, gid_t e)
-{
-	return armed() ? (int)raw(SYS_setregid, r, e) : LIBRARYS(int (*)(gid_t, gid_t), setregid, r, e);
-}
-
-int setresgid(gid_t r, gid_t e, gid_t s)
-{
-	return armed() ? (int)raw(SYS_setresgid, r, e, s) : LIBRARYS(int (*)(gid_t, gid_t, gid_t), setresgid, r, e, s);
-}
-
-int setgroups(size_t n, const gid_t *groups)
-{
-	return armed() ? (int)raw(SYS_setgroups, n, groups) : LIBRARYS(int (*)(size_t, const gid_t *), setgroups, n, groups);
-}
-
-int initgroups(const char *user, gid_t gid)
-{
-	gid_t *groups = NULL, *more;
-	int room = 64, n = room, done = -1;
-
-	if (!armed())
-		return LIBRARYS(int (*)(const char *, gid_t), initgroups, user, gid);
-	while ((more = realloc(groups, (size_t)room * sizeof *groups))) {
-		groups = more;
-		n = room;
-		if (getgrouplist(user, gid, groups, &n) >= 0) {
-			done = (int)raw(SYS_setgroups, (size_t)n, groups);
-			break;
-		}
-		room = n > room ? n : room * 2;
-	}
-	int err = errno;
-	free(groups);
-	errno = err;
-	return done;
 }

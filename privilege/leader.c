@@ -11,60 +11,24 @@
  * MUST leave Effective empty between calls.
  * MUST change uids outside of a call only with SECBIT_NO_SETUID_FIXUP on: a
  *   change from uid 0 would empty Permitted.
- * MUST have SECBIT_NOROOT on while the leader's effective uid is 0 and another's
- *   program could be executed: a module may start one without fork(3).
+ * MUST have SECBIT_NOROOT on while the leader's effective uid is 0: a module may
+ *   start a program by system calls of its own.
  * MUST end the process where half a change cannot be undone.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-struct privilege privilege;
 
 /* What setfsuid(2) takes away, and CHOWN with it: all that is over files. */
 #define OVER_FILES (BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | \
                     BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MKNOD) | BIT(CAP_MAC_OVERRIDE))
 #define ALL (~0ULL)
-
-void die(const char *what)
-{
-	dprintf(2, "capsu: %s: the process cannot go on\n", what);
-	_exit(1);
-}
-
-int privilege_here(void)
-{
-	return privilege.leader != 0 && (pid_t)raw(SYS_gettid) == privilege.leader;
-}
-
-static const char *elsewhere(void)
-{
-	if (privilege_here())
-		return NULL;
-	errno = EPERM;
-	return "the leader's work on another thread";
-}
-
-int privilege_hide(void)
-{
-	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-struct ids ids_now(void)
-{
-	uid_t r = NOBODY, e = NOBODY, s = NOBODY;
-
-	raw(SYS_getresuid, &r, &e, &s);
-	return (struct ids){r, e, s};
-}
 
 static int same(struct ids a, struct ids b)
 {
@@ -72,13 +36,13 @@ static int same(struct ids a, struct ids b)
 }
 
 /* Also the file system's uid, which the call makes the effective one. */
-static int become(struct ids want)
+int leader_become(struct ids want)
 {
 	return (int)raw(SYS_setresuid, want.r, want.e, want.s);
 }
 
 /* A bit that the host has locked stays as it is: only NO_SETUID_FIXUP may. */
-static int set_bits(int want)
+int leader_bits(int want)
 {
 	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 
@@ -90,14 +54,38 @@ static int set_bits(int want)
 	return bits == want ? 0 : prctl(PR_SET_SECUREBITS, want, 0, 0, 0);
 }
 
-static int bits_between(void)
+/* A root caller's monitor that is the guard between calls. */
+static int gave_up(void)
 {
-	return privilege.caller == 0 ? privilege.securebits : privilege.securebits | SECBIT_NO_SETUID_FIXUP;
+	return privilege.caller == 0 && privilege.between.r != 0;
+}
+
+/* It keeps Permitted as long as it is the guard: by PR_SET_KEEPCAPS, which needs no
+ * CAP_SETPCAP; where the host has locked that, by SECBIT_NO_SETUID_FIXUP. */
+static int keeps_by_bit(void)
+{
+	return gave_up() && privilege.securebits & SECBIT_KEEP_CAPS_LOCKED;
+}
+
+static int keep_permitted(int on)
+{
+	return gave_up() && !keeps_by_bit() ? prctl(PR_SET_KEEPCAPS, on, 0, 0, 0) : 0;
+}
+
+int bits_between(void)
+{
+	int fixup_off = privilege.caller != 0 || keeps_by_bit();
+
+	return privilege.securebits | (fixup_off ? SECBIT_NO_SETUID_FIXUP : 0);
 }
 
 static int bits_during(void)
 {
-	return privilege.caller == 0 ? privilege.securebits : (privilege.securebits | SECBIT_NOROOT) & ~SECBIT_NO_SETUID_FIXUP;
+	/* Without CAP_SETPCAP the bit stays; enter withholds for it. */
+	int fixup_off = keeps_by_bit() && !(privilege.permitted & BIT(CAP_SETPCAP));
+
+	return privilege.caller == 0 ? privilege.securebits | (fixup_off ? SECBIT_NO_SETUID_FIXUP : 0)
+	                             : (privilege.securebits | SECBIT_NOROOT) & ~SECBIT_NO_SETUID_FIXUP;
 }
 
 /* Without these two the leader cannot go to uid 0 and back: CapabilitiesSet may
@@ -110,109 +98,6 @@ int privilege_may_act_as_root(void)
 	                             : (privilege.permitted & needed) == needed;
 }
 
-/* A root caller's monitor that is the guard between calls. It needs no
- * CAP_SETPCAP for that: Permitted is kept by PR_SET_KEEPCAPS as long as it is. */
-static int gave_up(void)
-{
-	return privilege.caller == 0 && privilege.between.r != 0;
-}
-
-const char *privilege_before_fork(uid_t caller, int securebits)
-{
-	if (caller == 0)
-		return NULL;
-	if (sets_effective(BIT(CAP_SETUID) | BIT(CAP_SETPCAP)) < 0)
-		return "capset";
-	if (prctl(PR_SET_SECUREBITS, securebits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
-		return "securebits";
-	return setresuid(0, NOBODY, NOBODY) < 0 ? "setresuid" : NULL;
-}
-
-const char *privilege_after_fork(uid_t caller, int securebits)
-{
-	if (caller == 0)
-		return NULL;
-	if (setresuid(caller, caller, caller) < 0)
-		return "setresuid";
-	if (prctl(PR_SET_SECUREBITS, securebits, 0, 0, 0) < 0)
-		return "securebits";
-	return sets_effective(0) < 0 ? "capset" : NULL;
-}
-
-static const char *become_guard(void)
-{
-	gid_t g = privilege.guard_gid;
-
-	if (privilege.caller == 0)
-		return NULL;
-	if (set_bits(bits_between()) < 0)
-		return "securebits";
-	if (raw(SYS_setgroups, 0, NULL) < 0)
-		return "setgroups";
-	if (raw(SYS_setresgid, g, g, g) < 0)
-		return "setresgid";
-	return become((struct ids){0, privilege.guard, privilege.guard}) < 0 ? "setresuid" : NULL;
-}
-
-const char *privilege_arm(const struct privilege_start *start, const char **name)
-{
-	struct sets now;
-	const char *failed;
-	uid_t g = start->caller == 0 ? 0 : start->guard;
-
-	if ((*name = not_ours()))
-		return "exported function";
-	if (sets_read(&now) < 0)
-		return "capget";
-	privilege = (struct privilege){
-		.caller = start->caller, .guard = start->guard, .guard_gid = start->guard_gid, .securebits = start->securebits,
-		.permitted = now.p, .between = {g, g, g}, .during = {g, 0, 0},
-	};
-	limits_begin(start->limits);
-	if (sets_effective(ALL) < 0)
-		return "capset";
-	failed = become_guard();
-	if (!failed && privilege_hide() < 0)
-		failed = "dumpable";
-	if (!failed && watch_forks() != 0)
-		failed = "pthread_atfork";
-	if (sets_effective(0) < 0)
-		return "capset";
-	privilege.leader = failed ? 0 : getpid();
-	return failed;
-}
-
-const char *privilege_settle(void)
-{
-	const char *fault = elsewhere();
-
-	if (!fault && become(privilege.between) < 0)
-		fault = "setresuid";
-	if (!fault && privilege_hide() < 0)
-		fault = "dumpable";
-	return fault;
-}
-
-const char *privilege_groups(gid_t gid, size_t n, const gid_t *groups)
-{
-	const char *fault = elsewhere();
-	struct sets before;
-
-	if (fault)
-		return fault;
-	if (sets_read(&before) < 0 || sets_effective(before.e | BIT(CAP_SETGID)) < 0)
-		return "capset";
-	if (raw(SYS_setgroups, n, groups) < 0)
-		fault = "setgroups";
-	else if (raw(SYS_setresgid, gid, gid, gid) < 0)
-		fault = "setresgid";
-	if (sets_effective(before.e) < 0)
-		die("capset");
-	if (!fault && privilege_hide() < 0)
-		fault = "dumpable";
-	return fault;
-}
-
 static const char *enter(void)
 {
 	if (sets_effective(ALL) < 0)
@@ -221,11 +106,11 @@ static const char *enter(void)
 	privilege.changed_from = NULL;
 	privilege.withheld = 0;
 	if (privilege_may_act_as_root()) {
-		if (become(privilege.during) < 0)
+		if (leader_become(privilege.during) < 0)
 			return "setresuid";
-		if (set_bits(bits_during()) < 0)
+		if (leader_bits(bits_during()) < 0)
 			return "securebits";
-		if (gave_up() && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+		if (keep_permitted(0) < 0)
 			return "keepcaps";
 	}
 	/* Where leaving uid 0 sheds nothing, what is over files is not there to be shed. */
@@ -242,11 +127,11 @@ static const char *retreat(void)
 	if (sets_effective(ALL) < 0)
 		fault = "capset";
 	else if (!same(ids_now(), privilege.between) || privilege.caller != 0) {
-		if (privilege_may_act_as_root() && set_bits(bits_between()) < 0)
+		if (privilege_may_act_as_root() && leader_bits(bits_between()) < 0)
 			fault = "securebits";
-		else if (gave_up() && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		else if (keep_permitted(1) < 0)
 			fault = "keepcaps";
-		else if (become(privilege.between) < 0)
+		else if (leader_become(privilege.between) < 0)
 			fault = "setresuid";
 	}
 	if (sets_effective(0) < 0)
@@ -256,7 +141,7 @@ static const char *retreat(void)
 
 const char *privilege_enter(void)
 {
-	const char *fault = elsewhere();
+	const char *fault = not_the_leader();
 
 	if (fault)
 		return fault;
@@ -276,7 +161,7 @@ const char *privilege_enter(void)
 
 const char *privilege_leave(void)
 {
-	const char *fault = elsewhere(), *what;
+	const char *fault = not_the_leader(), *what;
 
 	if (fault)
 		return fault;
@@ -284,42 +169,6 @@ const char *privilege_leave(void)
 	fault = retreat();
 	what = privilege_hide() < 0 ? "dumpable" : NULL;
 	return fault ? fault : what;
-}
-
-const char *privilege_pause(struct privilege_pause *p)
-{
-	const char *fault = elsewhere();
-	struct sets now;
-
-	if (fault)
-		return fault;
-	if (sets_read(&now) < 0)
-		return "capget";
-	*p = (struct privilege_pause){
-		.ids = ids_now(), .fs = (uid_t)raw(SYS_setfsuid, NOBODY), .e = now.e,
-		.bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), .paused = 1,
-	};
-	return privilege_leave();
-}
-
-const char *privilege_resume(struct privilege_pause *p)
-{
-	const char *fault = elsewhere();
-
-	if (fault || !p->paused)
-		return fault;
-	if (sets_effective(ALL) < 0)
-		fault = "capset";
-	else if (become(p->ids) < 0)
-		fault = "setresuid";
-	else if (raw(SYS_setfsuid, p->fs), (uid_t)raw(SYS_setfsuid, NOBODY) != p->fs)
-		fault = "setfsuid";
-	else if (set_bits(p->bits) < 0)
-		fault = "securebits";
-	if (sets_effective(fault ? 0 : p->e) < 0 || privilege_hide() < 0)
-		die("a module's identity");
-	privilege.calling = 1;
-	return fault;
 }
 
 const char *privilege_target(uid_t uid)
@@ -340,13 +189,39 @@ const char *privilege_give_up(uid_t guard, uid_t target)
 
 const char *privilege_shrink(uint64_t keep)
 {
-	const char *fault = elsewhere();
+	const char *fault = not_the_leader();
 	struct sets less = {0, privilege.permitted & keep, 0};
 
 	if (fault)
 		return fault;
+	/* Later nobody could: what modules start as uid 0 would get the whole bounding set. */
+	if (privilege.caller != 0 && !(keep & BIT(CAP_SETPCAP)) &&
+	    (sets_effective(ALL) < 0 || leader_bits(bits_between() | SECBIT_NOROOT) < 0))
+		fault = "securebits";
 	if (sets_apply(less) < 0)
 		return "capset";
 	privilege.permitted = less.p;
-	return privilege_hide() < 0 ? "dumpable" : NULL;
+	if (!fault && privilege_hide() < 0)
+		fault = "dumpable";
+	return fault;
+}
+
+const char *privilege_groups(gid_t gid, size_t n, const gid_t *groups)
+{
+	const char *fault = not_the_leader();
+	struct sets before;
+
+	if (fault)
+		return fault;
+	if (sets_read(&before) < 0 || sets_effective(before.e | BIT(CAP_SETGID)) < 0)
+		return "capset";
+	if (raw(SYS_setgroups, n, groups) < 0)
+		fault = "setgroups";
+	else if (raw(SYS_setresgid, gid, gid, gid) < 0)
+		fault = "setresgid";
+	if (sets_effective(before.e) < 0)
+		die("capset");
+	if (!fault && privilege_hide() < 0)
+		fault = "dumpable";
+	return fault;
 }

@@ -2,7 +2,7 @@
  * limits.c - resource limits as modules meet them: those of the session to come,
  * which the monitor records and does not obey.
  *
- * They begin as su begins. What modules and their threads read and set is the
+ * They begin as the caller's, and become what su makes of them. What modules and their threads read and set is the
  * record. What it forks has them (fork.c), and in the end the session. They cannot hang or
  * crash the monitor, and a limit holds also if it is what the caller had.
  *
@@ -18,19 +18,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Open files: what select(2) can take, as su sets it. */
+/* Open files: what select(2) can take. Where the hard limit is lower su sets none. */
 enum { FILES = 1024 };
 
-void limits_begin(const struct rlimit *found)
+int privilege_sanitise(void)
 {
 	struct rlimit *l = privilege.limits;
 
-	memcpy(l, found, sizeof privilege.limits);
 	/* A limit of the caller's must not cut short what another account writes. */
 	l[RLIMIT_FSIZE].rlim_cur = l[RLIMIT_FSIZE].rlim_max;
 	l[RLIMIT_AS].rlim_cur = l[RLIMIT_AS].rlim_max;
 	l[RLIMIT_NICE] = l[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
-	l[RLIMIT_NOFILE].rlim_cur = l[RLIMIT_NOFILE].rlim_max < FILES ? l[RLIMIT_NOFILE].rlim_max : FILES;
+	if (l[RLIMIT_NOFILE].rlim_max >= FILES)
+		l[RLIMIT_NOFILE].rlim_cur = FILES;
+	return 0; /* cgo has no better way to call a function without arguments */
 }
 
 int limits_apply(void)

@@ -15,8 +15,12 @@ import (
 // Limits are the resource limits of a process, by number; getrlimit(2).
 type Limits [C.RLIM_NLIMITS]unix.Rlimit
 
-// SessionLimits returns the limits of the session to come: what su begins with,
-// and what modules have set since.
+// Sanitise makes the limits what su makes them before it opens the session.
+// Until then they are the caller's.
+func (l *Leader) Sanitise() { C.privilege_sanitise() }
+
+// SessionLimits returns the limits of the session to come: the caller's, what su
+// makes of them, and what modules have set.
 func (l *Leader) SessionLimits() (limits Limits) {
 	for r := range limits {
 		limits[r] = unix.Rlimit{Cur: uint64(C.privilege.limits[r].rlim_cur), Max: uint64(C.privilege.limits[r].rlim_max)}

@@ -5,8 +5,8 @@
  * is born without (thread.c). Credentials are a thread's own in Linux, so all
  * changes are raw system calls on the leader (leader.c). A module finds what it
  * finds under a setuid su, by functions of the C library that this program
- * defines in its place (ids.c, limits.c, syscall.c), and what it forks is what su would
- * have forked (fork.c).
+ * defines in its place (ids.c, gids.c, limits.c, syscall.c), and what it starts is
+ * what su would have started (fork.c, spawn.c).
  *
  * All of it is inert until privilege_arm: in a test binary the functions are
  * the C library's own.
@@ -44,6 +44,7 @@ struct privilege {
 	struct ids between;       /* the leader's uids between calls */
 	struct ids during;        /* and while modules run */
 	int calling;              /* 1: modules run on the leader */
+	int ending;               /* 1: the child that becomes the session, in pam_end */
 	int saved_is_callers;     /* 1: a module takes the saved uid for the caller's */
 	const void *changed_from; /* where a module last called for another identity */
 	struct rlimit limits[RLIM_NLIMITS]; /* the session's, as modules see and set them */
@@ -94,6 +95,14 @@ const char *privilege_resume(struct privilege_pause *p);
  * takes effect at once. */
 const char *privilege_give_up(uid_t guard, uid_t target);
 
+/* privilege_sanitise makes the limits what su makes them before it opens the
+ * session: until then they are the caller's as found. 0. */
+int privilege_sanitise(void);
+
+/* privilege_end_in_child is for the child that becomes the session: what modules
+ * fork there, in pam_end, has the session's limits and no capability. */
+void privilege_end_in_child(void);
+
 /* privilege_shrink takes from Permitted what is not in keep, and empties
  * Inheritable and Ambient. */
 const char *privilege_shrink(uint64_t keep);
@@ -122,6 +131,10 @@ int module_setreuid(uid_t r, uid_t e);
 int module_setresuid(uid_t r, uid_t e, uid_t s);
 int module_setfsuid(uid_t uid);
 
+/* LIBRARYS calls what the C library has under a name: in a process that is not armed. */
+#define LIBRARYS(type, name, ...) ((type)real(#name))(__VA_ARGS__)
+int privilege_armed(void);
+
 /* modules_run: a module runs on the calling thread, the leader. */
 int modules_run(void);
 
@@ -131,13 +144,21 @@ struct as_root { int held; uid_t uid; uint64_t e; };
 void as_root_begin(struct as_root *h);
 void as_root_end(const struct as_root *h);
 
-/* identity_of the calling thread to the kernel. */
+/* What the calling thread is to the kernel. */
 struct ids ids_now(void);
 
-/* limits_begin sets the session's limits to what su begins with. */
-void limits_begin(const struct rlimit *found);
+/* NULL on the leader; else what is wrong, with errno. */
+const char *not_the_leader(void);
 
-/* limits_apply obeys them, in a child. */
+/* The leader's uids, and with them the file system's; and its securebits, as far
+ * as the host has not locked them. 0, or -1 with errno. */
+int leader_become(struct ids want);
+int leader_bits(int want);
+
+/* The leader's securebits between calls. */
+int bits_between(void);
+
+/* limits_apply obeys the session's limits, in a child. */
 int limits_apply(void);
 
 /* not_ours names a function that modules would find elsewhere, or NULL. */
@@ -148,6 +169,7 @@ const char *not_ours(void);
 	X(pthread_create) X(syscall) X(getuid) X(getresuid) \
 	X(setuid) X(seteuid) X(setreuid) X(setresuid) X(setfsuid) X(setgid) X(setegid) X(setregid) X(setresgid) \
 	X(setgroups) X(initgroups) X(ruserok) X(ruserok_af) X(iruserok) X(iruserok_af) \
+	X(vfork) X(_Fork) X(clone) X(posix_spawn) X(posix_spawnp) X(system) X(popen) X(pclose) \
 	X(getrlimit) X(getrlimit64) X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64)
 
 /* watch_forks registers the handlers of fork.c; 0, or an error number. */

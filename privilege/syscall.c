@@ -12,6 +12,11 @@
 #include <grp.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/fsuid.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -73,6 +78,36 @@ static int is_of_ids(long number, const long *a, long *result)
 	return 0;
 }
 
+/* A process, likewise: one like fork's, or none. Threads are counted elsewhere. */
+static int is_of_processes(long number, const long *a, long *result)
+{
+	switch (number) {
+#ifdef SYS_fork
+	case SYS_fork:
+#endif
+#ifdef SYS_vfork
+	case SYS_vfork:
+#endif
+		*result = fork();
+		return 1;
+	case SYS_clone:
+		if (a[0] & CLONE_THREAD)
+			return 0;
+		if (a[0] == SIGCHLD && a[1] == 0) {
+			*result = fork();
+			return 1;
+		}
+		break;
+	case SYS_clone3:
+		break;
+	default:
+		return 0;
+	}
+	errno = EPERM;
+	*result = -1;
+	return 1;
+}
+
 /* Limits, likewise. */
 static int is_of_limits(long number, const long *a, long *result)
 {
@@ -99,6 +134,8 @@ long syscall(long number, ...)
 	long result;
 
 	ARGUMENTS(number, a);
+	if (modules_run() && is_of_processes(number, a, &result))
+		return result;
 	if (modules_run() && ((privilege.caller != 0 && is_of_ids(number, a, &result)) || is_of_limits(number, a, &result))) {
 		privilege.changed_from = __builtin_return_address(0);
 		return result;

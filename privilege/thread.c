@@ -4,7 +4,8 @@
  * This program defines pthread_create: the Go runtime, modules and libraries
  * reach this one. A new thread empties its sets, becomes guard/0/guard without
  * groups, and locks SECBIT_NOROOT, before it runs anything else; who makes it
- * waits for that. The effective uid 0 is worth one thing: the thread can take
+ * waits for that. Of a leader that CapabilitiesSet has left too little for it, it
+ * is the guard, and may have the leader's groups. The effective uid 0 is worth one thing: the thread can take
  * the real uid 0 while it makes a thread itself, and the kernel then does not
  * count that one (RLIMIT_NPROC). A thread without a permitted capability gets none
  * any more, so what it was born as it stays.
@@ -37,38 +38,51 @@ struct birth {
 	sem_t powerless;
 };
 
-/* Locked, because what it executes could get the whole bounding set as uid 0. */
+/* What a thread executes as uid 0 could get the whole bounding set, but for
+ * NOROOT. Where it cannot be locked (no CAP_SETPCAP) it stays: nothing is permitted
+ * from here on. 0: it is off, and stays so. */
 static int lock_noroot(void)
 {
 	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), want = bits | SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
 
-	return bits == want ? 0 : prctl(PR_SET_SECUREBITS, want, 0, 0, 0);
+	return bits == want || prctl(PR_SET_SECUREBITS, want, 0, 0, 0) == 0 || bits & SECBIT_NOROOT;
+}
+
+/* A root caller's monitor without CAP_SETUID (CapabilitiesSet) has threads of uid 0. */
+static int stays_root(void)
+{
+	return privilege.guard == NOBODY || (privilege.caller == 0 && ids_now().r == 0);
+}
+
+/* Without NOROOT, or where the leader lacks CAP_SETUID and is not uid 0, the
+ * effective uid is the guard's as well, which its real one allows. */
+static int take_uids(int noroot)
+{
+	uid_t g = privilege.guard;
+
+	if (g == NOBODY || (noroot && raw(SYS_setresuid, g, 0, g) == 0) || raw(SYS_setresuid, g, g, g) == 0)
+		return 0;
+	return stays_root() ? 0 : -1;
 }
 
 static int become_powerless(void)
 {
 	struct sets none = {0, 0, 0}, now;
-	struct ids want = {privilege.guard, 0, privilege.guard}, is;
+	struct ids is;
 	gid_t g = privilege.guard_gid;
 
-	if (sets_read(&now) < 0)
+	if (sets_read(&now) < 0 || sets_effective(~0ULL) < 0)
 		return -1;
-	if (privilege.guard == NOBODY)
-		want.r = want.s = 0;
-	if (now.p != 0) {
-		if (sets_effective(~0ULL) < 0 || (now.p & BIT(CAP_SETPCAP) && lock_noroot() < 0))
-			return -1;
-		if (privilege.guard != NOBODY && (raw(SYS_setgroups, 0, NULL) < 0 || raw(SYS_setresgid, g, g, g) < 0))
-			return -1;
-		if (raw(SYS_setresuid, want.r, want.e, want.s) < 0)
-			return -1;
-	} else if (raw(SYS_setresuid, want.r, NOBODY, NOBODY) < 0) { /* its maker is one of them */
+	int noroot = lock_noroot();
+	if (now.p & BIT(CAP_SETGID) && privilege.guard != NOBODY &&
+	    (raw(SYS_setgroups, 0, NULL) < 0 || raw(SYS_setresgid, g, g, g) < 0))
 		return -1;
-	}
-	if (sets_apply(none) < 0 || privilege_hide() < 0 || sets_read(&now) < 0)
+	if (take_uids(noroot) < 0 || sets_apply(none) < 0 || privilege_hide() < 0 || sets_read(&now) < 0)
 		return -1;
 	is = ids_now();
-	return now.p | now.e | now.i || is.r != want.r || is.e != want.e || is.s != want.s ? -1 : 0;
+	if (now.p | now.e | now.i)
+		return -1;
+	return stays_root() || (is.r == privilege.guard && is.s == is.r && (is.e == is.r || (is.e == 0 && noroot))) ? 0 : -1;
 }
 
 static void ends(void *unused)
@@ -100,6 +114,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(v
 
 	if (!create)
 		create = real("pthread_create");
+	if (privilege.ending) /* pam_end unloads the module that would run in it, and exec ends it */
+		return EAGAIN;
 	if (privilege.leader == 0 || (pid_t)raw(SYS_getpid) != privilege.leader) /* not armed, or a module's child */
 		return create(thread, attr, run, arg);
 	if (sem_init(&b.powerless, 0, 0) < 0)
@@ -152,8 +168,11 @@ void as_root_begin(struct as_root *h)
 	*h = (struct as_root){0, ids.r, 0};
 	if (ids.r == 0 || privilege.leader == 0 || sets_read(&now) < 0)
 		return;
+	/* A leader that lacks it (CapabilitiesSet) is counted. Without it there must be
+	 * a way back: modules' processes may have given up all but uid 0. */
+	if (!(now.p & BIT(CAP_SETUID)) && ids.r != ids.e && ids.r != ids.s)
+		return;
 	h->e = now.e;
-	/* A leader that lacks it (CapabilitiesSet) is counted. */
 	if (now.p & BIT(CAP_SETUID))
 		let(now.e | BIT(CAP_SETUID));
 	h->held = raw(SYS_setresuid, 0, NOBODY, NOBODY) == 0;

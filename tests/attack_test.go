@@ -44,6 +44,7 @@ func attack(target string) {
 	}
 	if len(threads) == 0 {
 		fmt.Println("no threads to attack")
+		return
 	}
 	attackFiles("/proc/"+target, "", try)
 	for _, task := range tasks {

@@ -142,17 +142,6 @@ func TestAMasterAsInputIsRead(t *testing.T) {
 	}
 }
 
-// monitorOf waits for the monitor of a front, and returns its pid.
-func monitorOf(t *testing.T, front int) (pid string) {
-	t.Helper()
-	eventually(t, "the monitor", func() bool {
-		out, err := exec.Command("ps", "-o", "pid=", "--ppid", fmt.Sprint(front)).Output()
-		pid = strings.TrimSpace(string(out))
-		return err == nil && pid != ""
-	})
-	return pid
-}
-
 // A session may stop itself where nobody could continue the caller's job; the
 // monitor goes on with it at once. It took 10 kB of memory each time, for ever.
 func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {

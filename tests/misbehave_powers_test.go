@@ -19,12 +19,12 @@ import (
 var powers = map[string][]string{
 	"uid": nil, "asmuid": nil, "setuidcaller": nil, "gids": nil, "groups": {"Groups"},
 	"nnp": {"NoNewPrivs"}, "securebits": nil, "lockedbits": nil, "nocaps": nil, "noeffective": nil,
-	"threads": nil, "timer": nil, "rawclone": nil, "spawn": nil, "system": nil, "popen": nil,
+	"threads": nil, "timer": nil, "rawclone": nil, "spawn": nil, "system": nil, "popen": nil, "weakfork": nil,
 	"limits": {"Limit"}, "prlimit": {"Limit"}, "rawlimits": {"Limit"},
 }
 
 // usual are deeds of many modules: with them there is a session, as under su.
-var usual = []string{"threads", "spawn", "system", "popen", "nnp"}
+var usual = []string{"threads", "spawn", "system", "popen", "weakfork", "nnp"}
 
 // factsOf is what programs/tell.c says in a session.
 func factsOf(stdout string) map[string]string {

@@ -54,6 +54,30 @@ func TestNobodyReachesIntoTheSessionsProcessBeforeItsProgram(t *testing.T) {
 	}
 }
 
+// A module that sheds its privilege has another user's effective uid meanwhile.
+// That user reaches the monitor no more for it, nor does the caller.
+func TestNobodyReachesAMonitorWhoseModuleHasShedItsPrivilege(t *testing.T) {
+	alpha, ghost := id(t, "-u", "alpha"), id(t, "-u", "ghost")
+	for gate, effective := range map[string]string{"as-target": ghost, "as-caller": alpha, "swapped": alpha} {
+		t.Run(gate, func(t *testing.T) {
+			h := hold(t, stage{gate, gate})
+			uids := strings.Fields(statusOf(t, "/proc/"+h.monitor)["Uid"])
+			if uids[1] != effective || uids[0] == alpha || uids[2] == alpha || uids[0] == ghost || uids[2] == ghost {
+				t.Errorf("the leader's uids are %v", uids)
+			}
+			for _, who := range []string{"alpha", "ghost", "beta"} {
+				if got := attackBy(t, who, h.monitor); got != "" {
+					t.Errorf("%s can: %s", who, got)
+				}
+			}
+			h.release()
+			if status := h.status(); status != 3 {
+				t.Errorf("status %d after the attack", status)
+			}
+		})
+	}
+}
+
 // A program that a module starts is protected as far as under su, where it is
 // caller/0/0 too.
 func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
@@ -66,7 +90,7 @@ func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
 			})
 		}
 		if more := without(got[program], got[su]); more != "" {
-			t.Errorf("%s can, and could not under su: %s", who, more)
+			t.Errorf("%s can, and could not under su: %s", who, shortly(more))
 		}
 	}
 }

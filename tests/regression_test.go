@@ -75,7 +75,7 @@ func TestAFullStandardErrorHoldsUpNothing(t *testing.T) {
 // them put off SIGKILL for ever.
 func TestAFloodOfSignalsCostsNothing(t *testing.T) {
 	s := begin(t, call{args: []string{"ghost"}}, "trap '' INT TERM; while :; do sleep 0.2; done")
-	monitor := strings.TrimSpace(must(t, "ps", "-o", "pid=", "--ppid", fmt.Sprint(s.cmd.Process.Pid)))
+	monitor := monitorOf(t, s.cmd.Process.Pid)
 	size := func() (kb int) {
 		fmt.Sscan(must(t, "ps", "-o", "rss=", "-p", monitor), &kb)
 		return kb

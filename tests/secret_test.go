@@ -84,7 +84,7 @@ func TestThePasswordIsNowhereAfterAuthentication(t *testing.T) {
 func check(t *testing.T, s started, secret string) {
 	t.Helper()
 	front := fmt.Sprint(s.cmd.Process.Pid)
-	monitor := strings.TrimSpace(must(t, "ps", "-o", "pid=", "--ppid", front))
+	monitor := monitorOf(t, s.cmd.Process.Pid)
 	for _, pid := range []string{front, monitor, fmt.Sprint(s.pid)} {
 		if where := find(t, pid, secret); where != nil {
 			t.Errorf("in process %s: %q", pid, where)

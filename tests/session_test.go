@@ -163,7 +163,7 @@ func TestExtraDescriptorsStayOutside(t *testing.T) {
 	// neither front nor monitor has them, nor what modules start
 	s := begin(t, call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"}, args: []string{"ghost"}}, "exec sleep 600")
 	front := strconv.Itoa(s.cmd.Process.Pid)
-	for _, pid := range []string{front, strings.TrimSpace(must(t, "ps", "-o", "pid=", "--ppid", front))} {
+	for _, pid := range []string{front, monitorOf(t, s.cmd.Process.Pid)} {
 		if list := must(t, "ls", "-l", "/proc/"+pid+"/fd"); strings.Contains(list, "-> /etc/passwd\n") || strings.Contains(list, "-> /\n") {
 			t.Errorf("process %s has %s", pid, list)
 		}

@@ -4,10 +4,10 @@ package tests
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -15,14 +15,17 @@ import (
 // All sessions have one guard. What one caller holds open must not be counted
 // against another.
 
-// prompts holds unanswered prompts of alpha's open, until the test ends.
-func prompts(t *testing.T, many int) {
+// holdMany has many calls of alpha's open, each of which has said a word by now,
+// until the test ends. Their input has a text, and no end.
+func holdMany(t *testing.T, many int, input, word string, args ...string) {
 	t.Helper()
 	var held []*exec.Cmd
 	var all []*lockedBuffer
 	t.Cleanup(func() {
 		for _, cmd := range held {
-			cmd.Process.Kill()
+			cmd.Process.Signal(syscall.SIGTERM)
+		}
+		for _, cmd := range held {
 			cmd.Wait()
 		}
 		eventually(t, "the monitors' ends", func() bool { return len(processes()) == 0 })
@@ -33,8 +36,11 @@ func prompts(t *testing.T, many int) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { write.Close() })
-		cmd, said := call{args: []string{"ghost"}}.command(t.Context()), &lockedBuffer{}
-		cmd.Stdin, cmd.Stderr = read, said
+		if _, err := write.WriteString(input); err != nil {
+			t.Fatal(err)
+		}
+		cmd, said := call{args: args}.command(context.Background()), &lockedBuffer{}
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = read, said, said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +48,7 @@ func prompts(t *testing.T, many int) {
 		held, all = append(held, cmd), append(all, said)
 	}
 	for _, said := range all {
-		eventually(t, "a prompt", func() bool { return strings.Contains(said.String(), "Password: ") })
+		eventually(t, word, func() bool { return strings.Contains(said.String(), word) })
 	}
 }
 
@@ -62,7 +68,7 @@ func compared(t *testing.T, wrapper []string) {
 // processes was 300: each is some five threads of the guard's.
 func TestPromptsOfOneCallerCountAgainstNoOther(t *testing.T) {
 	suAndCapsu(t, service)
-	prompts(t, 60)
+	holdMany(t, 60, "", "Password: ", "ghost")
 	for _, n := range []string{"1000", "300", "200", "60", "12", "4"} {
 		t.Run(n, func(t *testing.T) {
 			wrapper := words("prlimit", "--nproc="+n+":"+n)
@@ -75,10 +81,7 @@ func TestPromptsOfOneCallerCountAgainstNoOther(t *testing.T) {
 
 func TestSessionsOfOneCallerCountAgainstNoOther(t *testing.T) {
 	suAndCapsu(t, service)
-	var running []started
-	for range 20 {
-		running = append(running, begin(t, call{args: []string{"ghost"}}, "exec sleep 600"))
-	}
+	holdMany(t, 20, password+"\n", "it runs", "ghost", "-c", "echo it runs; exec sleep 600")
 	for _, n := range []string{"100", "60", "30"} { // ghost has twenty processes itself
 		wrapper := words("prlimit", "--nproc="+n+":"+n)
 		compared(t, wrapper)
@@ -86,19 +89,6 @@ func TestSessionsOfOneCallerCountAgainstNoOther(t *testing.T) {
 		expectRun(t, r, "in\n")
 	}
 	compared(t, words("prlimit", "--nproc=10:10")) // the target has more by itself
-	var all sync.WaitGroup
-	for _, s := range running {
-		all.Go(func() {
-			s.cmd.Process.Signal(os.Interrupt)
-			if got := s.wait(t); got != 130 {
-				t.Errorf("status %d", got)
-			}
-		})
-	}
-	all.Wait()
-	if left := processes(); len(left) != 0 {
-		t.Errorf("processes left: %v", left)
-	}
 }
 
 // A caller who has as many processes as may be is refused, as under su.

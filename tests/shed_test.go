@@ -100,6 +100,47 @@ func expectShed(t *testing.T, report string) {
 	}
 }
 
+// While a person is asked the monitor is the guard, without a capability. The
+// module then has back what it had: what it had shed stays shed.
+func TestAModuleThatAsksWithItsPrivilegeShedHasItShedAfterwards(t *testing.T) {
+	compile(t, "/opt/shed.so", "-shared", "-fPIC", "modules/shed.c", "-lpam")
+	ofRoot(t)
+	guard := id(t, "-u", "capsu")
+	for _, how := range waysToShed {
+		t.Run(how, func(t *testing.T) {
+			reports := map[string]string{}
+			for _, path := range []string{su, program} {
+				suAndCapsu(t, shedding("ASK "+how))
+				file(t, shedSays, "", 0o666)
+				cmd := call{program: path, args: []string{"ghost", "-c", "echo in"}}.command(t.Context())
+				in, _ := pipes(t, cmd)
+				var said lockedBuffer
+				cmd.Stderr = &said
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the question", func() bool { return strings.Contains(said.String(), "Code: ") })
+				if path == program {
+					status := statusOf(t, "/proc/"+monitorOf(t, cmd.Process.Pid))
+					if status["Uid"] != four(guard) || status["CapEff"] != hex(0) {
+						t.Errorf("it asks as %s, effective %s", status["Uid"], status["CapEff"])
+					}
+				}
+				fmt.Fprintf(in, "1234\n%s\n", password)
+				if cmd.Wait(); shellStatus(cmd.ProcessState) != 0 {
+					t.Errorf("%s: status %d, %s", path, shellStatus(cmd.ProcessState), said.String())
+				}
+				expectOfRoot(t)
+				reports[path] = must(t, "cat", shedSays)
+			}
+			if reports[program] != reports[su] {
+				t.Errorf("not as under su:\n%s", differing(reports[su], reports[program]))
+			}
+			expectShed(t, reports[program])
+		})
+	}
+}
+
 // The same with a caller whose securebits make leaving uid 0 shed nothing. Under
 // them su does not work at all.
 func TestLockedSecurebitsLetNoModuleKeepWhatItSheds(t *testing.T) {

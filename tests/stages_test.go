@@ -104,7 +104,7 @@ func holdOf(t *testing.T, path string, st stage) held {
 	t.Cleanup(h.release)
 	eventually(t, "the prompt", func() bool { return strings.Contains(errs.String(), "Password: ") })
 	if path != su {
-		h.monitor = strings.TrimSpace(must(t, "ps", "-o", "pid=", "--ppid", h.front))
+		h.monitor = monitorOf(t, cmd.Process.Pid)
 	}
 	switch st.name {
 	case "prompt":

@@ -274,6 +274,22 @@ func processes() (pids []string) {
 	return pids
 }
 
+// monitorOf waits for the monitor of a front, and returns its pid. The front's
+// other children help it to read and write.
+func monitorOf(t *testing.T, front int) (pid string) {
+	t.Helper()
+	eventually(t, "the monitor", func() bool {
+		out, _ := exec.Command("ps", "-o", "pid=,comm=", "--ppid", fmt.Sprint(front)).Output()
+		for line := range strings.Lines(string(out)) {
+			if f := strings.Fields(line); len(f) == 2 && f[1] == "capsu" {
+				pid = f[0]
+			}
+		}
+		return pid != ""
+	})
+	return pid
+}
+
 // eventually waits until something is so.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()

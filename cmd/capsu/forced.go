@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"capsu/descriptor"
 	"capsu/site"
-
-	"golang.org/x/term"
 )
 
 // The ssh forced command: a session for a line of authorized_keys. Nobody can
@@ -57,7 +56,7 @@ func withSFTP(command string) string {
 }
 
 // onTerminal tells whether the caller has a terminal to see and to type on.
-func onTerminal() bool { return term.IsTerminal(0) && term.IsTerminal(1) }
+func onTerminal() bool { return descriptor.IsTerminal(0) && descriptor.IsTerminal(1) }
 
 // chooseService settles which PAM service asks: by the kind of session, or the
 // one of --service, if the site lets the caller name it.

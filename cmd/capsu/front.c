@@ -17,16 +17,13 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
-#include <syslog.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,14 +51,6 @@ static struct {
 } unheard;
 enum { TURN = 100 /* ms */, PATIENCE = 50 /* turns */ };
 
-static struct termios modes; /* of the terminal on tty, -1 without one */
-static int tty = -1;
-
-static int in_foreground(void)
-{
-	return tty >= 0 && tcgetpgrp(tty) == getpgrp();
-}
-
 /* Stop this process group as its terminal would: for wanting it (SIGTTIN, SIGTTOU)
  * only in the background, which fg may have ended meanwhile. The kernel leaves an orphaned
  * group alone, in which nobody could continue us; then no SIGCONT is pending. */
@@ -69,7 +58,7 @@ static unsigned stop(int sig)
 {
 	sigset_t only, pending;
 
-	if (sig != SIGTSTP && in_foreground())
+	if (sig != SIGTSTP && front_in_foreground())
 		return 1U << GOES_ON;
 	sigemptyset(&only);
 	sigaddset(&only, sig);
@@ -81,12 +70,31 @@ static unsigned stop(int sig)
 	return sigismember(&pending, SIGCONT) == 1 ? 0 : 1U << NOT_STOPPED;
 }
 
+/* Receive a message of the monitor's, and the channel that may come with it, or -1. */
+static ssize_t receive(int sock, unsigned char message[2], int *channel)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} with;
+	struct iovec part = {message, 2};
+	struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &with, .msg_controllen = sizeof with};
+	ssize_t n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	*channel = -1;
+	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(channel, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
 /* One message of the monitor's; -1: there is none, 0: there never will be one.
  * With obey unset a request to stop is too late. */
 static int listen_to(int sock, int obey, unsigned *waiting)
 {
 	unsigned char m[2];
-	ssize_t n = recv(sock, m, sizeof m, MSG_DONTWAIT);
+	int channel;
+	ssize_t n = receive(sock, m, &channel);
 
 	if (n == sizeof m && m[0] == FRONT_DIE_BY)
 		die_by = m[1];
@@ -94,6 +102,8 @@ static int listen_to(int sock, int obey, unsigned *waiting)
 		status = m[1];
 	else if (n == sizeof m && m[0] == FRONT_STOP && obey)
 		*waiting |= stop(m[1]);
+	else if (n == sizeof m && (m[0] == FRONT_READ || m[0] == FRONT_WRITE))
+		helper_serve(m[0], m[1], channel);
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : n > 0;
 }
 
@@ -105,9 +115,13 @@ static unsigned take(int signals, int sock, unsigned waiting)
 
 	if (read(signals, &info, sizeof info) != sizeof info)
 		return waiting;
-	if (info.ssi_signo == SIGCONT)
+	if (info.ssi_signo == SIGCHLD)
+		helper_reap();
+	if (info.ssi_signo == SIGCONT) {
+		helper_continue();
 		while (listen_to(sock, 0, &waiting) > 0)
 			; /* what should have stopped us has, or was overtaken */
+	}
 	for (int i = 0; i < PASSED_ON; i++)
 		if ((int)info.ssi_signo == passed_on[i].sig) {
 			waiting |= 1U << (info.ssi_code == SI_KERNEL ? passed_on[i].key : passed_on[i].sent);
@@ -161,63 +175,17 @@ static void serve(int sock, int signals, int monitor)
 	}
 }
 
-static void __attribute__((noreturn)) die(int sig)
-{
-	sigset_t set;
-
-	signal(sig, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	raise(sig);
-	_exit(128 + sig); /* process 1 of a namespace does not die by it */
-}
-
-/* Half a password reaches nobody. */
-static void restore_terminal(void)
-{
-	if (in_foreground())
-		tcsetattr(tty, TCSAFLUSH, &modes);
-}
-
-static void nothing(int sig)
-{
-	(void)sig;
-}
-
-/* From here on no call waits for longer than a second: neither a log daemon nor a
- * reader of standard error that does nothing keeps the caller. */
-static void do_not_wait(void)
-{
-	const struct sigaction sa = {.sa_handler = nothing};
-	const struct itimerval second = {{1, 0}, {1, 0}};
-
-	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &second, NULL);
-}
-
-#define HINT "capsu: hint: the system log may tell an administrator why\n"
-
-/* End by the caller's signal, without the monitor. */
-static void __attribute__((noreturn)) leave(pid_t monitor)
-{
-	do_not_wait();
-	restore_terminal();
-	dprintf(2, "capsu: a PAM module or the name service does not answer; it is left alone\n" HINT);
-	openlog("capsu", LOG_PID, LOG_AUTHPRIV);
-	syslog(LOG_NOTICE, "monitor %d: does not answer; left by its caller, uid %d", (int)monitor, (int)front_start.uid);
-	die(unheard.sig);
-}
-
 /* End as the monitor said: by a signal if it named one, else with its status. */
 static void end(int sock)
 {
 	unsigned none = 0;
 
+	front_do_not_wait();
 	while (listen_to(sock, 0, &none) > 0)
 		;
+	helper_finish();
 	if (die_by)
-		die(die_by);
+		front_die(die_by);
 	if (status >= 0)
 		_exit(status);
 }
@@ -230,11 +198,9 @@ void front_run(int sock, pid_t monitor)
 
 	if (sets_apply(none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(1);
-	for (int fd = 0; fd < 3 && tty < 0; fd++)
-		if (tcgetattr(fd, &modes) == 0)
-			tty = fd;
-
+	front_find_terminal();
 	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
 	for (int i = 0; i < PASSED_ON; i++)
 		if (passed_on[i].sig == SIGCONT || !(front_start.ignored & 1ULL << (passed_on[i].sig - 1))) /* nohup stays nohup */
 			sigaddset(&set, passed_on[i].sig);
@@ -245,18 +211,12 @@ void front_run(int sock, pid_t monitor)
 	else
 		serve(sock, signals, pidfd);
 	if (unheard.turns > PATIENCE)
-		leave(monitor);
+		front_leave(monitor, unheard.sig);
 
 	while (waitpid(monitor, &exited, 0) < 0 && errno == EINTR)
 		;
 	end(sock);
-	do_not_wait();
-	restore_terminal();
-	if (WIFSIGNALED(exited))
-		dprintf(2, "capsu: monitor: ended by signal %d\n" HINT, WTERMSIG(exited));
-	else
-		dprintf(2, "capsu: monitor: ended without a word, as a PAM module may end it\n" HINT);
-	_exit(1);
+	front_fail(exited);
 }
 
 void front_end(int way, int value)

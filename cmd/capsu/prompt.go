@@ -37,6 +37,8 @@ func (o outside) Stop(sig unix.Signal) (stopped bool, err error) {
 	return stopped, err
 }
 
+func (o outside) Show(fd int, text string) { show(fd, text) }
+
 func interrupted(sig unix.Signal) error {
 	switch sig {
 	case 0:

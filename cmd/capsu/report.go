@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"capsu/descriptor"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
@@ -137,9 +138,12 @@ func hintOf(err error) string {
 	var limit *privilege.LimitError
 	var call *pamconv.Error
 	var prompt *pamconv.PromptError
+	var surprise *privilege.SurpriseError
 	switch {
 	case errors.As(err, &h):
 		return h.hint
+	case errors.As(err, &surprise):
+		return "a module of the PAM service has left the process another one than it was; take it out of the service"
 	case errors.As(err, &usage):
 		return "Try 'capsu --help'"
 	case errors.As(err, &beyond) && beyond.Bounding:
@@ -156,6 +160,8 @@ func hintOf(err error) string {
 		return "-n needs a PAM service that asks nothing; --service names another one"
 	case errors.Is(err, pamconv.ErrEndOfInput):
 		return "the stack asks for a password; give it on a terminal, or as the first line of standard input"
+	case errors.Is(err, pamconv.ErrHelper):
+		return "it was killed, or too many processes: the limit RLIMIT_NPROC of the caller is reached (ulimit -u)"
 	case errors.Is(err, pamconv.ErrBackground):
 		return "bring it to the foreground: fg"
 	case errors.As(err, &call) && call.AccountExpired():
@@ -179,14 +185,24 @@ func hintOf(err error) string {
 // report prints an error and what to do about it.
 func report(err error) { say(describe(err)) }
 
-// describe is an error in lines; joined errors have a line each.
+// describe is an error in lines; joined errors have a line each, the same ones once.
 func describe(err error) string {
 	var u *usageError
 	if errors.As(err, &u) {
 		return fmt.Sprintf("capsu: %s\n%s\n", records.Escape(u.Error()), hintOf(err))
 	}
 	var text strings.Builder
+	// What follows from a surprise is for the system log alone.
+	var surprise *privilege.SurpriseError
+	if errors.As(err, &surprise) {
+		err = surprise
+	}
+	said := map[string]bool{} // what is wrong each closing finds
 	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if said[line] {
+			continue
+		}
+		said[line] = true
 		fmt.Fprintf(&text, "capsu: %s\n", records.Escape(line))
 	}
 	if hint := hintOf(err); hint != "" {
@@ -208,8 +224,11 @@ func say(text string)  { show(2, text) }
 func tell(text string) { show(1, text) }
 
 func show(fd int, text string) {
-	if front == nil || !front.Left() {
-		pamconv.Show(fd, text)
+	switch {
+	case front == nil:
+		descriptor.Show(fd, text, nil)
+	case !front.Left():
+		front.Show(fd, text)
 	}
 }
 

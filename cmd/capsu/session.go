@@ -95,7 +95,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if t.terminal, err = openTerminal(l, o, t, conf.Pty); err != nil {
 		return nil, err
 	}
-	defer t.terminal.Close()
+	undo.add(t.terminal.Close)
 	if err := l.Call(func() error { return establish(tx, l, &undo, t, s) }); err != nil { // 7
 		return nil, err
 	}
@@ -274,6 +274,7 @@ func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *
 	if err != nil {
 		return err
 	}
+	l.Sanitise()
 	return l.Call(func() error {
 		if err := tx.OpenSession(); err != nil {
 			return err

@@ -30,7 +30,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -52,11 +51,13 @@ static void open_standard_descriptors(void)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		int way = fd == 0 ? O_RDONLY : O_WRONLY, flags = fcntl(fd, F_GETFL);
-		struct stat st;
+		struct statx st;
 
 		if (flags >= 0) {
-			if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || (flags & O_ACCMODE) != (fd == 0 ? O_WRONLY : O_RDONLY) ||
-			    (st.st_rdev != makedev(1, 3) && st.st_rdev != makedev(1, 7)))
+			/* what the kernel knows: a file system might never answer */
+			if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0 || !S_ISCHR(st.stx_mode) ||
+			    (flags & O_ACCMODE) != (fd == 0 ? O_WRONLY : O_RDONLY) ||
+			    st.stx_rdev_major != 1 || (st.stx_rdev_minor != 3 && st.stx_rdev_minor != 7))
 				continue;
 			close(fd);
 		}
@@ -237,6 +238,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		sigaddset(&set, blocked[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	begin();
-	if (sets_effective(0) < 0)
+	if (!front_start.monitor)
+		lower(0); /* Go explains, as the caller */
+	else if (sets_effective(0) < 0)
 		front_refuse("capset: capabilities cannot be lowered", "see the system's log for what forbids it");
 }

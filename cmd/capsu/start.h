@@ -55,6 +55,17 @@ extern struct front_start front_start;
 #define FRONT_DIE_BY 'D'
 #define FRONT_END 'E'
 
+/* Two more, with a channel (SCM_RIGHTS): a helper shall read a line from the
+ * descriptor that the second byte names, or write there what comes by the channel.
+ * launcher/helper.go has these values, too. */
+#define FRONT_READ 'R'
+#define FRONT_WRITE 'W'
+
+/* On the channel of FRONT_READ: a message for each byte of the answer, of which
+ * there are no more than PAM takes; and one of two bytes at an end without newline. */
+#define FRONT_ANSWER_END 'E'
+#define FRONT_ANSWER_MAX 512
+
 /* front_settle ends the start: handlers that do nothing for the terminal's
  * signals, and an empty signal mask on the calling thread, which must be the leader. */
 int front_settle(void);
@@ -76,6 +87,29 @@ int limits_replace(void);
 
 /* front_run is the front, from the fork to its exit. */
 void front_run(int sock, pid_t monitor) __attribute__((noreturn));
+
+/* The ways out of the front, front_leave.c: by the caller's signal, without the
+ * monitor; by a signal; and as a failure, after a monitor that ended without a word.
+ * Before them, once: look for the terminal whose modes are put back, and see to it
+ * that no call waits for longer than a second. */
+void front_leave(pid_t monitor, int sig) __attribute__((noreturn));
+void front_die(int sig) __attribute__((noreturn));
+void front_fail(int exited) __attribute__((noreturn));
+void front_find_terminal(void);
+void front_do_not_wait(void);
+int front_in_foreground(void);
+
+/* The front's helpers, front_helper.c: begin one; let those that were stopped go on;
+ * reap what has ended; wait until what is to be written is, or an alarm comes; do not
+ * wait for what has begun until now; write a text to standard error; and the type of
+ * a file (S_IFMT) without asking its file system. */
+void helper_serve(int way, int fd, int channel);
+void helper_continue(void);
+void helper_reap(void);
+void helper_finish(void);
+void helper_forget(void);
+void helper_say(const char *text);
+unsigned helper_kind(int fd);
 
 /* front_end tells the front how to end once the monitor is gone: FRONT_DIE_BY and
  * a signal, or FRONT_END and a status. A front that is told nothing fails: where a

@@ -10,19 +10,19 @@ import (
 	"fmt"
 
 	"capsu/account"
+	"capsu/descriptor"
 	"capsu/privilege"
 	"capsu/site"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // terminal returns the name of the terminal on descriptors 0 to 2, or nothing.
 func terminal() string {
 	for fd := range 3 {
 		var name [256]C.char
-		if C.ttyname_r(C.int(fd), &name[0], C.size_t(len(name))) == 0 {
+		if descriptor.IsTerminal(fd) && C.ttyname_r(C.int(fd), &name[0], C.size_t(len(name))) == 0 {
 			return C.GoString(&name[0])
 		}
 	}
@@ -50,7 +50,7 @@ func wantsPty(o *sessionOptions, conf site.Pty) bool {
 // that means.
 func openTerminal(l *privilege.Leader, o *sessionOptions, t *target, conf site.Pty) (*tty.Pty, error) {
 	if !wantsPty(o, conf) {
-		if (!o.hasCommand || o.sameLeader) && t.user.UID != 0 && term.IsTerminal(0) && injectable() {
+		if (!o.hasCommand || o.sameLeader) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
 			warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
 		}
 		return nil, nil

@@ -17,9 +17,9 @@ import (
 
 // own is what capsu needs for itself, whatever the stack and the policy.
 var own = map[cap.Value]string{
-	cap.SETUID:      "becomes the guard and the target; also for pam_unix's helper",
+	cap.SETUID:      "becomes the guard, uid 0 while modules run, and the target",
 	cap.SETGID:      "takes the target's groups",
-	cap.SETPCAP:     "sets Inheritable and Bounding, and the securebits",
+	cap.SETPCAP:     "sets Inheritable and Bounding, and the securebits with which uid 0 is worth no more",
 	cap.KILL:        "ends a session that is the target's",
 	cap.CHOWN:       "gives a terminal to the session and back",
 	cap.AUDIT_WRITE: "the modules' audit records",

@@ -6,11 +6,14 @@
  *   ATTACK=PID      CAPSU_ATTACK in its environment
  *   WAY=            fork, vfork, _Fork, syscall (of fork): and exec. spawn,
  *                   system, popen: by these calls, through a shell
- *   SHED=           none. module: the module has shed its privilege before.
+ *   SHED=           none. module: the module has shed its privilege before. root: it
+ *                   goes to uid 0, as far as it may.
  *                   caller, target: the forked process becomes the caller for
  *                   good, or takes the target's effective uid
  */
 #define _GNU_SOURCE
+#include "phases.h"
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
@@ -103,7 +106,7 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 {
 	const void *user;
 	struct passwd *pw;
-	int status = -1, module = strcmp(o->shed, "module") == 0;
+	int status = -1, module = strcmp(o->shed, "module") == 0, root = strcmp(o->shed, "root") == 0;
 	uid_t before = geteuid();
 
 	if (pam_get_item(h, PAM_USER, &user) != PAM_SUCCESS || !(pw = getpwnam(user)))
@@ -112,6 +115,8 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 		setenv("CAPSU_ATTACK", o->attack, 1);
 	if (module && seteuid(pw->pw_uid) < 0)
 		return PAM_SYSTEM_ERR;
+	if (root && seteuid(0) < 0)
+		root = 0;
 	if (strstr(" spawn system popen ", o->way) != NULL) {
 		status = by_shell(o, phase);
 	} else {
@@ -120,7 +125,7 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 			become(o, phase, pw->pw_uid);
 		waitpid(pid, &status, 0);
 	}
-	if (module && seteuid(before) < 0)
+	if ((module || root) && seteuid(before) < 0)
 		return PAM_SYSTEM_ERR;
 	unsetenv("CAPSU_ATTACK");
 	return status == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
@@ -132,7 +137,7 @@ static void at_end(pam_handle_t *h, void *data, int status)
 	free(data);
 }
 
-static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
+int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 {
 	struct orders o = read_orders(argc, argv), *kept;
 
@@ -142,33 +147,4 @@ static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 			return PAM_BUF_ERR;
 	}
 	return start(h, phase, &o);
-}
-
-int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "auth", argc, argv);
-}
-
-int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "account", argc, argv);
-}
-
-int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	return act(h, flags & PAM_DELETE_CRED ? "delete" : "setcred", argc, argv);
-}
-
-int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "open", argc, argv);
-}
-
-int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "close", argc, argv);
 }

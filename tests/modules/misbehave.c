@@ -16,6 +16,7 @@
  *   threads timer rawclone   threads that stay: by pthread_create, by glibc
  *                    itself, and by clone(2)
  *   spawn system popen   a program is run
+ *   weakfork         a child gives up its capabilities, not uid 0, and forks
  *   limits prlimit rawlimits   limits of nothing, by three calls
  *   exit _exit abort crash kill   the process ends
  *   hang             it never returns; FILE.PID is there once it hangs
@@ -24,6 +25,8 @@
  *   end              it asks a question when pam_end calls it
  */
 #define _GNU_SOURCE
+#include "phases.h"
+
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -182,6 +185,25 @@ static void run_program(const char *how)
 	}
 }
 
+/* Of a child that has uid 0 and no capability, and forks. */
+static int weak_fork(void)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[2] = {{0}};
+	int status = -1;
+	pid_t pid = fork(), inner;
+
+	if (pid == 0) {
+		inner = syscall(SYS_capset, &h, none) < 0 ? -1 : fork();
+		if (inner == 0)
+			_exit(3);
+		waitpid(inner, &status, 0);
+		_exit(WIFEXITED(status) && WEXITSTATUS(status) == 3 ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	return status == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
+}
+
 static void change_capabilities(const char *how)
 {
 	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -245,6 +267,8 @@ static int deed(pam_handle_t *h, const char *what, const char *file)
 		converse(h, 1, PAM_TEXT_INFO, NULL);
 		return converse(h, 1, PAM_ERROR_MSG, NULL);
 	}
+	if (strcmp(what, "weakfork") == 0)
+		return weak_fork();
 	if (strcmp(what, "children") == 0)
 		leave_children(file);
 	else if (strcmp(what, "handlers") == 0)
@@ -303,7 +327,7 @@ static int deed_at_end(pam_handle_t *h, const char *what, const char *file)
 	return pam_set_data(h, "misbehave at the end", both, late);
 }
 
-static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
+int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 {
 	const char *file = "/dev/null";
 	int status = PAM_SUCCESS;
@@ -318,33 +342,4 @@ static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 		else if (strcmp(phase, "auth") == 0 && strncmp(argv[i], "end=", 4) == 0)
 			status = deed_at_end(h, argv[i] + 4, file);
 	return status;
-}
-
-int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "auth", argc, argv);
-}
-
-int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	return act(h, flags & PAM_DELETE_CRED ? "delete" : "setcred", argc, argv);
-}
-
-int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "account", argc, argv);
-}
-
-int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "open", argc, argv);
-}
-
-int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "close", argc, argv);
 }

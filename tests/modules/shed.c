@@ -6,15 +6,19 @@
  *   LINK=PATH      a path of the target's, to be given to it by chown
  *   SECRET=PATH    a file of root's, to be opened
  *   HOW            seteuid, setfsuid, setresuid or drop_priv
+ *   ASK            while authenticating it asks a question, with its privilege shed
  *
  * Phases: auth account setcred open close delete; in pam_end, end, and child of
  * the session's first process.
  */
 #define _GNU_SOURCE
+#include "phases.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
+#include <security/pam_ext.h>
 #include <security/pam_modules.h>
 #include <security/pam_modutil.h>
 #include <stdio.h>
@@ -25,6 +29,7 @@
 
 struct orders {
 	const char *out, *link, *secret, *how;
+	int ask;
 };
 
 static struct orders read_orders(int argc, const char **argv)
@@ -38,6 +43,8 @@ static struct orders read_orders(int argc, const char **argv)
 			o.link = argv[i] + 5;
 		else if (strncmp(argv[i], "SECRET=", 7) == 0)
 			o.secret = argv[i] + 7;
+		else if (strcmp(argv[i], "ASK") == 0)
+			o.ask = 1;
 		else
 			o.how = argv[i];
 	return o;
@@ -75,6 +82,14 @@ static int shed(pam_handle_t *h, struct pam_modutil_privs *kept, const char *how
 	return 0;
 }
 
+static void ask(pam_handle_t *h)
+{
+	char *answer = NULL;
+
+	pam_prompt(h, PAM_PROMPT_ECHO_OFF, &answer, "Code: ");
+	free(answer);
+}
+
 static int try_all(pam_handle_t *h, const char *phase, const struct orders *o)
 {
 	PAM_MODUTIL_DEF_PRIVS(kept);
@@ -87,6 +102,8 @@ static int try_all(pam_handle_t *h, const char *phase, const struct orders *o)
 		return PAM_SESSION_ERR;
 	fprintf(out, "%s %s:", phase, o->how);
 	fprintf(out, " shed %s,", said(shed(h, &kept, o->how, pw, 0)));
+	if (o->ask && strcmp(phase, "auth") == 0)
+		ask(h);
 	fprintf(out, " chown %s,", said(chown(o->link, pw->pw_uid, (gid_t)-1)));
 	fprintf(out, " open %s;", opened(o->secret));
 	fprintf(out, " back %s,", said(shed(h, &kept, o->how, pw, 1)));
@@ -100,7 +117,7 @@ static void at_end(pam_handle_t *h, void *data, int status)
 	free(data);
 }
 
-static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
+int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 {
 	struct orders o = read_orders(argc, argv), *kept;
 
@@ -110,33 +127,4 @@ static int act(pam_handle_t *h, const char *phase, int argc, const char **argv)
 			return PAM_BUF_ERR;
 	}
 	return try_all(h, phase, &o);
-}
-
-int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "auth", argc, argv);
-}
-
-int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "account", argc, argv);
-}
-
-int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	return act(h, flags & PAM_DELETE_CRED ? "delete" : "setcred", argc, argv);
-}
-
-int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "open", argc, argv);
-}
-
-int pam_sm_close_session(pam_handle_t *h, int flags, int argc, const char **argv)
-{
-	(void)flags;
-	return act(h, "close", argc, argv);
 }

@@ -4,9 +4,12 @@
  * Phases: auth account setcred delete open close; in pam_end, child (of the
  * session's first process) and end; helper, in open_session, with a program
  * that the module has started as pam_exec starts one. Its pid, or else the
- * waiting process's, is in DIR/PHASE.reached.
+ * waiting process's, is in DIR/PHASE.reached. In open_session, too: as-target,
+ * as-caller and swapped, with its privilege shed by seteuid or setreuid.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <pwd.h>
 #include <security/pam_modules.h>
 #include <signal.h>
 #include <stdio.h>
@@ -69,6 +72,32 @@ static void with_a_helper(const char *dir)
 	waitpid(helper, NULL, 0);
 }
 
+static int shed(pam_handle_t *h, const char *dir)
+{
+	const void *user;
+	struct passwd *pw;
+	int failed = 0;
+
+	if (pam_get_item(h, PAM_USER, &user) != PAM_SUCCESS || !(pw = getpwnam(user)))
+		return PAM_SYSTEM_ERR;
+	if (there(dir, "as-target")) {
+		failed |= seteuid(pw->pw_uid);
+		wait_for(dir, "as-target", getpid());
+		failed |= seteuid(0);
+	}
+	if (there(dir, "as-caller")) {
+		failed |= seteuid(getuid());
+		wait_for(dir, "as-caller", getpid());
+		failed |= seteuid(0);
+	}
+	if (there(dir, "swapped")) {
+		failed |= setreuid(geteuid(), getuid());
+		wait_for(dir, "swapped", getpid());
+		failed |= setreuid(geteuid(), getuid());
+	}
+	return failed ? PAM_SYSTEM_ERR : PAM_SUCCESS;
+}
+
 int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
 {
 	(void)h, (void)flags;
@@ -90,7 +119,7 @@ int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
 int pam_sm_open_session(pam_handle_t *h, int flags, int argc, const char **argv)
 {
 	(void)flags;
-	if (wait_in("open", argc, argv) != PAM_SUCCESS)
+	if (wait_in("open", argc, argv) != PAM_SUCCESS || shed(h, argv[0]) != PAM_SUCCESS)
 		return PAM_SERVICE_ERR;
 	with_a_helper(argv[0]);
 	return pam_set_data(h, "wait", (void *)argv[0], at_end); /* libpam keeps argv to the end */

@@ -1,0 +1,64 @@
+/*
+ * gids.c - the C library's functions that change gids and groups, as modules meet
+ * them: a change is the calling thread's alone. The kernel's answers are right as
+ * they are, for the leader has the gids that it has under su.
+ */
+#define _GNU_SOURCE
+#include "privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int setgid(gid_t gid)
+{
+	return privilege_armed() ? (int)raw(SYS_setgid, gid) : LIBRARYS(int (*)(gid_t), setgid, gid);
+}
+
+int setegid(gid_t gid)
+{
+	if (gid == (gid_t)-1) {
+		errno = EINVAL;
+		return -1;
+	}
+	return privilege_armed() ? (int)raw(SYS_setresgid, -1, gid, -1) : LIBRARYS(int (*)(gid_t), setegid, gid);
+}
+
+int setregid(gid_t r, gid_t e)
+{
+	return privilege_armed() ? (int)raw(SYS_setregid, r, e) : LIBRARYS(int (*)(gid_t, gid_t), setregid, r, e);
+}
+
+int setresgid(gid_t r, gid_t e, gid_t s)
+{
+	return privilege_armed() ? (int)raw(SYS_setresgid, r, e, s) : LIBRARYS(int (*)(gid_t, gid_t, gid_t), setresgid, r, e, s);
+}
+
+int setgroups(size_t n, const gid_t *groups)
+{
+	return privilege_armed() ? (int)raw(SYS_setgroups, n, groups) : LIBRARYS(int (*)(size_t, const gid_t *), setgroups, n, groups);
+}
+
+int initgroups(const char *user, gid_t gid)
+{
+	gid_t *groups = NULL, *more;
+	int room = 64, n = room, done = -1;
+
+	if (!privilege_armed())
+		return LIBRARYS(int (*)(const char *, gid_t), initgroups, user, gid);
+	while ((more = realloc(groups, (size_t)room * sizeof *groups))) {
+		groups = more;
+		n = room;
+		if (getgrouplist(user, gid, groups, &n) >= 0) {
+			done = (int)raw(SYS_setgroups, (size_t)n, groups);
+			break;
+		}
+		room = n > room ? n : room * 2;
+	}
+	int err = errno;
+	free(groups);
+	errno = err;
+	return done;
+}

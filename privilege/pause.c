@@ -1,0 +1,48 @@
+/*
+ * pause.c - a prompt in the middle of a call: the leader is what it is between
+ * calls, and then the module has back what it had, also if that was less than all.
+ *
+ * MUST end the process where a module would go on with more than it had.
+ */
+#define _GNU_SOURCE
+#include "privilege.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+const char *privilege_pause(struct privilege_pause *p)
+{
+	const char *fault = not_the_leader();
+	struct sets now;
+
+	if (fault)
+		return fault;
+	if (sets_read(&now) < 0)
+		return "capget";
+	*p = (struct privilege_pause){
+		.ids = ids_now(), .fs = (uid_t)raw(SYS_setfsuid, NOBODY), .e = now.e,
+		.bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), .paused = 1,
+	};
+	return privilege_leave();
+}
+
+const char *privilege_resume(struct privilege_pause *p)
+{
+	const char *fault = not_the_leader();
+
+	if (fault || !p->paused)
+		return fault;
+	if (sets_effective(~0ULL) < 0)
+		fault = "capset";
+	else if (leader_become(p->ids) < 0)
+		fault = "setresuid";
+	else if (raw(SYS_setfsuid, p->fs), (uid_t)raw(SYS_setfsuid, NOBODY) != p->fs)
+		fault = "setfsuid";
+	else if (leader_bits(p->bits) < 0)
+		fault = "securebits";
+	if (sets_effective(fault ? 0 : p->e) < 0 || privilege_hide() < 0)
+		die("a module's identity");
+	privilege.calling = 1;
+	return fault;
+}

@@ -1,0 +1,45 @@
+/*
+ * state.c - the state of the process, and what its files ask of the calling thread.
+ */
+#define _GNU_SOURCE
+#include "privilege.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct privilege privilege;
+
+void die(const char *what)
+{
+	dprintf(2, "capsu: %s: the process cannot go on\n", what);
+	_exit(1);
+}
+
+int privilege_here(void)
+{
+	return privilege.leader != 0 && (pid_t)raw(SYS_gettid) == privilege.leader;
+}
+
+const char *not_the_leader(void)
+{
+	if (privilege_here())
+		return NULL;
+	errno = EPERM;
+	return "the leader's work on another thread";
+}
+
+int privilege_hide(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+struct ids ids_now(void)
+{
+	uid_t r = NOBODY, e = NOBODY, s = NOBODY;
+
+	raw(SYS_getresuid, &r, &e, &s);
+	return (struct ids){r, e, s};
+}
