@@ -68,9 +68,9 @@ static long by_right(long number, uid_t r, uid_t e, uid_t s)
 	long done = raw(number, r, e, s);
 	int err = errno, fixes = !(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NO_SETUID_FIXUP);
 	/* What the change itself gave or took stays. */
-	if (sets_read(&after) < 0)
+	if (PERSIST(sets_read(&after)) < 0)
 		die("capget");
-	if (!(fixes && was != 0 && ids_now().e == 0) && sets_effective(after.e & ~(BIT(CAP_SETUID) & ~before.e)) < 0)
+	if (!(fixes && was != 0 && ids_now().e == 0) && PERSIST(sets_effective(after.e & ~(BIT(CAP_SETUID) & ~before.e))) < 0)
 		die("capset");
 	errno = err;
 	return done;

@@ -134,7 +134,7 @@ static const char *retreat(void)
 		else if (leader_become(privilege.between) < 0)
 			fault = "setresuid";
 	}
-	if (sets_effective(0) < 0)
+	if (PERSIST(sets_effective(0)) < 0)
 		die("capset");
 	return fault;
 }
@@ -219,7 +219,7 @@ const char *privilege_groups(gid_t gid, size_t n, const gid_t *groups)
 		fault = "setgroups";
 	else if (raw(SYS_setresgid, gid, gid, gid) < 0)
 		fault = "setresgid";
-	if (sets_effective(before.e) < 0)
+	if (PERSIST(sets_effective(before.e)) < 0)
 		die("capset");
 	if (!fault && privilege_hide() < 0)
 		fault = "dumpable";

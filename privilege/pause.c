@@ -41,7 +41,7 @@ const char *privilege_resume(struct privilege_pause *p)
 		fault = "setfsuid";
 	else if (leader_bits(p->bits) < 0)
 		fault = "securebits";
-	if (sets_effective(fault ? 0 : p->e) < 0 || privilege_hide() < 0)
+	if (PERSIST(sets_effective(fault ? 0 : p->e)) < 0 || PERSIST(privilege_hide()) < 0)
 		die("a module's identity");
 	privilege.calling = 1;
 	return fault;

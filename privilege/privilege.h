@@ -175,6 +175,10 @@ const char *not_ours(void);
 /* watch_forks registers the handlers of fork.c; 0, or an error number. */
 int watch_forks(void);
 
+/* Three tries of what must not fail half-way: for want of memory the kernel may
+ * refuse a change of credentials (prepare_creds), and a moment later not. */
+#define PERSIST(call) ((call) == 0 || (call) == 0 || (call) == 0 ? 0 : -1)
+
 void die(const char *what) __attribute__((noreturn));
 
 #endif

@@ -96,7 +96,7 @@ static void *born(void *p)
 	struct birth *b = p;
 	void *(*run)(void *) = b->run, *arg = b->arg;
 
-	if (become_powerless() < 0)
+	if (PERSIST(become_powerless()) < 0)
 		die("a thread that keeps its privilege");
 	atomic_fetch_add(&registered, 1);
 	sem_post(&b->powerless); /* b is gone from here on */
@@ -156,7 +156,7 @@ int privilege_threads(void)
 
 static void let(uint64_t e)
 {
-	if (sets_effective(e) < 0)
+	if (PERSIST(sets_effective(e)) < 0)
 		die("capset");
 }
 
@@ -184,9 +184,9 @@ void as_root_end(const struct as_root *h)
 {
 	if (!h->held)
 		return;
-	if (raw(SYS_setresuid, h->uid, NOBODY, NOBODY) < 0)
+	if (PERSIST(raw(SYS_setresuid, h->uid, NOBODY, NOBODY)) < 0)
 		die("setresuid");
 	let(h->e);
-	if (privilege_hide() < 0)
+	if (PERSIST(privilege_hide()) < 0)
 		die("dumpable");
 }
