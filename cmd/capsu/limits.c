@@ -57,19 +57,6 @@ static void refuse_limit(size_t i)
 	front_refuse(what, hint);
 }
 
-void limits_check(void)
-{
-	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-		if (front_start.limits[needed[i].resource].rlim_max < needed[i].least)
-			refuse_limit(i);
-}
-
-/* By its number: setrlimit(2) of this program is what modules meet, and records only. */
-static int set_limit(int resource, struct rlimit l)
-{
-	return (int)syscall(SYS_prlimit64, 0, resource, &l, NULL);
-}
-
 /* A real-time process that has not slept for RLIMIT_RTTIME the kernel kills:
  * with it a caller could time the monitor's end to before a record. */
 static void refuse_short_real_time(void)
@@ -81,13 +68,26 @@ static void refuse_short_real_time(void)
 		             "raise the limit, or start capsu without real-time scheduling: chrt -o 0");
 }
 
+void limits_check(void)
+{
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		if (front_start.limits[needed[i].resource].rlim_max < needed[i].least)
+			refuse_limit(i);
+	refuse_short_real_time(); /* at once: every step from here on takes some of it */
+}
+
+/* By its number: setrlimit(2) of this program is what modules meet, and records only. */
+static int set_limit(int resource, struct rlimit l)
+{
+	return (int)syscall(SYS_prlimit64, 0, resource, &l, NULL);
+}
+
 int limits_replace(void)
 {
 	static const int raised[] = {RLIMIT_SIGPENDING, RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_RTTIME, RLIMIT_NPROC};
 	struct rlimit l;
 	pthread_attr_t attr;
 
-	refuse_short_real_time();
 	for (size_t i = 0; i < sizeof raised / sizeof *raised; i++) {
 		l = front_start.limits[raised[i]];
 		l.rlim_cur = l.rlim_max;
