@@ -64,6 +64,7 @@ const char *privilege_arm(const struct privilege_start *start, const char **name
 		return "capget";
 	privilege = (struct privilege){
 		.caller = start->caller, .guard = start->guard, .guard_gid = start->guard_gid, .securebits = start->securebits,
+		.ignored = start->ignored,
 		.permitted = now.p, .between = {g, g, g}, .during = {g, 0, 0},
 	};
 	memcpy(privilege.limits, start->limits, sizeof privilege.limits);

@@ -19,6 +19,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -128,6 +129,17 @@ static void become_late_helper(void)
 		die("a module's process: limits");
 }
 
+/* The caller's dispositions, not the monitor's: what that catches exec makes the
+ * default, and what it ignores for itself must not stay ignored. */
+static void restore_signals(void)
+{
+	for (int sig = 1; sig < 32; sig++)
+		if (sig != SIGCHLD && privilege.ignored & BIT(sig - 1))
+			signal(sig, SIG_IGN);
+		else if (sig == SIGTTIN || sig == SIGTTOU)
+			signal(sig, SIG_DFL);
+}
+
 static void in_child(void)
 {
 	if (!forking.module) {
@@ -136,6 +148,7 @@ static void in_child(void)
 			become_late_helper();
 		return;
 	}
+	restore_signals();
 	if (!privilege_may_act_as_root())
 		become_least();
 	else if (privilege.caller != 0)

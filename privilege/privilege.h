@@ -30,6 +30,7 @@ struct privilege_start {
 	uid_t guard;              /* NOBODY: root calls, and there is no guard */
 	gid_t guard_gid;
 	int securebits;           /* as found */
+	uint64_t ignored;         /* bit n-1: signal n was ignored */
 	const struct rlimit *limits; /* as found, RLIM_NLIMITS of them */
 };
 
@@ -39,6 +40,7 @@ struct privilege {
 	uid_t caller, guard;
 	gid_t guard_gid;
 	int securebits;           /* as found */
+	uint64_t ignored;         /* by the caller; bit n-1 is signal n */
 	uint64_t permitted;       /* the leader's Permitted set */
 	uint64_t withheld;        /* permitted, and not effective while modules run */
 	struct ids between;       /* the leader's uids between calls */

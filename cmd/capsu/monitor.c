@@ -36,7 +36,7 @@ static int find_guard(void)
 void monitor_begin(void)
 {
 	struct privilege_start start = {
-		.caller = front_start.uid, .securebits = front_start.securebits, .limits = front_start.limits,
+		.caller = front_start.uid, .securebits = front_start.securebits, .ignored = front_start.ignored, .limits = front_start.limits,
 	};
 	const char *failed, *name;
 

@@ -108,7 +108,7 @@ static void replace_environment(char **envp)
 	/* one processor, nothing collected in so short a life, and none of the
 	 * runtime's own signals to break into what a module waits for */
 	static char settings[][64] = {"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"};
-	static const char *const shown[] = {"TERM=", "LANG=", "LANGUAGE=", "LC_", "DISPLAY=", "XAUTHORITY="};
+	static const char *const shown[] = {"TERM=", "LANG=", "LANGUAGE=", "LC_", "DISPLAY=", "XAUTHORITY=", "SSH_AUTH_SOCK="};
 	size_t n = 0, kept = 0;
 
 	while (envp[n])
