@@ -101,7 +101,8 @@ static void snapshot(char **envp)
  * an array of their own (front_start.environ), the runtime finds nothing but
  * its settings, in as many entries as before: it looks for the auxiliary
  * vector behind the last. The C library and the PAM modules see what helps
- * them to talk to a person, and nothing that tells them what to load or open.
+ * them to talk to a person, or to the agent that has their keys, and nothing that
+ * tells them what to load.
  */
 static void replace_environment(char **envp)
 {
