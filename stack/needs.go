@@ -47,7 +47,8 @@ var needs = map[string][]Need{
 		types: []string{"session"}}},
 	"pam_u2f.so": {{Caps: []cap.Value{cap.DAC_READ_SEARCH}, Why: "reads the keys of the target",
 		unless: "openasuser"}},
-	"pam_oath.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "writes its file anew"}},
+	"pam_ssh_agent_auth.so": {{Caps: []cap.Value{cap.DAC_READ_SEARCH}, Why: "reads the keys that may be used"}},
+	"pam_oath.so":           {{Caps: []cap.Value{cap.CHOWN}, Why: "writes its file anew"}},
 	"pam_tmpdir.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "makes the target's directory",
 		types: []string{"auth", "session"}}},
 	"pam_krb5.so": {
@@ -79,7 +80,7 @@ var without = []string{
 	"pam_passwdqc.so", "pam_permit.so", "pam_pwdfile.so",
 	"pam_pwquality.so", "pam_python.so", "pam_radius_auth.so", "pam_rhosts.so", "pam_rootok.so",
 	"pam_script.so", "pam_securetty.so", "pam_selinux.so", "pam_sepermit.so", "pam_setquota.so",
-	"pam_shells.so", "pam_ssh_agent_auth.so", "pam_sss.so", "pam_sss_gss.so", "pam_stress.so",
+	"pam_shells.so", "pam_sss.so", "pam_sss_gss.so", "pam_stress.so",
 	"pam_succeed_if.so", "pam_systemd.so", "pam_time.so", "pam_umask.so", "pam_userdb.so",
 	"pam_usertype.so", "pam_warn.so", "pam_wheel.so", "pam_xauth.so",
 }

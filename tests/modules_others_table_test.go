@@ -60,9 +60,11 @@ var othersTrials = map[string]trial{
 	"mount/session": {args: "disable_interactive", differs: itsOwnVariable,
 		left: "ls /opt/m/poly; find /run/pam_mount -type f"},
 
-	"script":          {args: "dir=/opt/m/scripts", reset: noted, left: notes, shows: true},
-	"script/auth":     {args: "dir=/opt/m/scripts", input: password + "\n", reset: noted, left: notes, shows: true},
-	"script/password": {args: "dir=/opt/m/scripts", input: newOnes, reset: noted, left: notes, shows: true},
+	"script":          {args: "dir=/opt/m/scripts", differs: littleEnvironment, reset: noted, left: notes, shows: true},
+	"script/auth":     {args: "dir=/opt/m/scripts", differs: littleEnvironment, input: password + "\n",
+		reset: noted, left: notes, shows: true},
+	"script/password": {args: "dir=/opt/m/scripts", differs: littleEnvironment, input: newOnes,
+		reset: noted, left: notes, shows: true},
 	"python":          {args: "/opt/m/module.py", reset: noted, left: notes},
 
 	"fscrypt": {unseen: "no file system with encryption here"},
@@ -91,8 +93,9 @@ var othersTrials = map[string]trial{
 func init() { maps.Copy(trials, othersTrials) }
 
 const (
-	itsOwnVariable = "a variable that it sets past PAM (_PMT_DEBUG_LEVEL) does not reach the session; none needed"
-	ignoresPipes   = "it leaves SIGPIPE ignored, and under su the session inherits that; none needed"
+	littleEnvironment = "its scripts have of the caller's environment what modules see (no HOME); none needed"
+	itsOwnVariable    = "a variable that it sets past PAM (_PMT_DEBUG_LEVEL) does not reach the session; none needed"
+	ignoresPipes      = "it leaves SIGPIPE ignored, and under su the session inherits that; none needed"
 )
 
 var (
