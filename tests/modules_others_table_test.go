@@ -60,12 +60,12 @@ var othersTrials = map[string]trial{
 	"mount/session": {args: "disable_interactive", differs: itsOwnVariable,
 		left: "ls /opt/m/poly; find /run/pam_mount -type f"},
 
-	"script":          {args: "dir=/opt/m/scripts", differs: littleEnvironment, reset: noted, left: notes, shows: true},
-	"script/auth":     {args: "dir=/opt/m/scripts", differs: littleEnvironment, input: password + "\n",
+	"script": {args: "dir=/opt/m/scripts", differs: littleEnvironment, reset: noted, left: notes, shows: true},
+	"script/auth": {args: "dir=/opt/m/scripts", differs: littleEnvironment, input: password + "\n",
 		reset: noted, left: notes, shows: true},
 	"script/password": {args: "dir=/opt/m/scripts", differs: littleEnvironment, input: newOnes,
 		reset: noted, left: notes, shows: true},
-	"python":          {args: "/opt/m/module.py", reset: noted, left: notes},
+	"python": {args: "/opt/m/module.py", reset: noted, left: notes},
 
 	"fscrypt": {unseen: "no file system with encryption here"},
 
