@@ -222,9 +222,7 @@ func TestAFirstProcessThatLeavesItsGroupIsEnded(t *testing.T) {
 		for lines := bufio.NewScanner(reader); lines.Scan() && !strings.HasSuffix(lines.Text(), "moved"); {
 		}
 		first := must(t, "pgrep", "-o", "-x", "-u", "ghost", "stops")
-		if stateOf(strings.TrimSpace(first)) != "S" {
-			t.Fatalf("the first process %q", first)
-		}
+		eventually(t, "the first process at rest", func() bool { return stateOf(strings.TrimSpace(first)) == "S" })
 		cmd.Process.Signal(signal)
 		cmd.Wait()
 		if got := shellStatus(cmd.ProcessState); got != 128+int(signal) {
