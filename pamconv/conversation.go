@@ -231,8 +231,7 @@ func (c *Conversation) ask(text string, echo bool, kind descriptor.Kind) error {
 // past it. All else is read byte by byte: what follows the newline is the session's.
 func (c *Conversation) line(kind descriptor.Kind) error {
 	onTerminal := kind == descriptor.Terminal
-	// A pipe, too: who splices a file that never answers into it holds its reader.
-	if err := c.beginAnswer(kind == descriptor.Other || kind == descriptor.Stream); err != nil {
+	if err := c.beginAnswer(kind == descriptor.Other); err != nil {
 		return err
 	}
 	for {
