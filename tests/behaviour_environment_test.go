@@ -95,7 +95,7 @@ const pamEnvironmentStack = `auth sufficient pam_rootok.so
 auth required pam_unix.so
 auth required /opt/converse.so env=ONE=auth env=TWO=auth env=HOME=/by/pam
 account required /opt/converse.so env=TWO=account
-session required /opt/converse.so env=TERM=session env=EMPTY= env=THREE=1 env=THREE
+session required /opt/converse.so env=TERM=session env=EMPTY= env=THREE=1 env=THREE setenv=PAST=pam ignore=13
 session required pam_env.so readenv=1 envfile=/opt/environment
 `
 
@@ -105,6 +105,12 @@ var pamEnvironmentCases = []behaviour{
 	{name: "a variable of PAM's comes over HOME", args: words("ghost", "-c", "echo $HOME"), want: ran("/by/pam\n")},
 	{name: "a variable of PAM's comes over HOME for a login", args: words("-l", "ghost", "-c", "echo $HOME $PWD"), want: ran("/by/pam /home/ghost\n")},
 	{name: "a variable of PAM's comes over TERM under -m", args: words("-m", "ghost", "-c", "echo $TERM"), want: ran("session\n")},
+	{name: "a variable that a module sets past PAM arrives", args: words("ghost", "-c", "echo $PAST"), want: ran("pam\n")},
+	{name: "a variable that a module sets past PAM comes over the caller's",
+		args: words("ghost", "-c", "echo $PAST"), env: with("PAST=caller"), want: ran("pam\n")},
+	{name: "a variable that a module sets past PAM is gone in a login", args: words("-l", "ghost", "-c", "echo $PAST"), want: ran("\n")},
+	{name: "a signal that a module ignores stays ignored", args: words("ghost", "-c", "grep SigIgn /proc/self/status"),
+		want: ran("SigIgn:\t0000000000001000\n")},
 	{name: "an empty variable of PAM's is empty", args: words("ghost", "-c", "echo ${EMPTY-unset}"), env: with("EMPTY=no"), want: ran("\n")},
 	{name: "a variable that PAM takes back is not there", args: words("ghost", "-c", "echo ${THREE-unset}"), want: ran("unset\n")},
 	{name: "a variable that PAM takes back is the caller's", args: words("ghost", "-c", "echo ${THREE-unset}"), env: with("THREE=caller"), want: ran("caller\n")},

@@ -121,10 +121,10 @@ func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 		return result{stdout: out.String(), stderr: errs.String(), status: shellStatus(cmd.ProcessState)}
 	}
 	for _, policy := range []string{"-f", "-r"} {
-		expectRefusal(t, run("20000:20000", policy), "RLIMIT_RTTIME", "hint: ")
+		expectRefusal(t, run("9000000:9000000", policy), "RLIMIT_RTTIME", "hint: ")
 	}
-	expectRun(t, run("20000:unlimited", "-f"), "SCHED_FIFO\ntimeout 20000\n")
-	expectRun(t, run("20000:20000", "-o"), "SCHED_OTHER\ntimeout 20000\n")
+	expectRun(t, run("9000000:unlimited", "-f"), "SCHED_FIFO\ntimeout 9000000\n")
+	expectRun(t, run("9000000:9000000", "-o"), "SCHED_OTHER\ntimeout 9000000\n")
 }
 
 // The target may fill its own queue of signals: it is not the monitor's.

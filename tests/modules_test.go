@@ -190,8 +190,10 @@ func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 	if r.module == "fscrypt" { // Go's runtime in it lifts the soft limit, by a call of its own
 		c.wrapper = []string{"prlimit", "--nofile=1024:1024"}
 	}
+	// The home and the search path that capsu shows modules, whatever its caller has.
+	c.env = []string{"PATH=" + debianRoot, "HOME=" + homeOf(caller), "TERM=dumb"}
 	if r.env != nil {
-		c.env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/" + caller}, r.env...)
+		c.env = append(c.env[:2], r.env...)
 	}
 	if err := os.WriteFile("/opt/m/inside", []byte(r.inside), 0o644); err != nil {
 		t.Fatal(err)
@@ -287,7 +289,7 @@ func differing(a, b string) string {
 		}
 	}
 	if out.Len() == 0 && a != b {
-		return "the same lines in another order or number"
+		return "the same lines in another order or number\n--- su\n" + a + "--- capsu\n" + b
 	}
 	return out.String()
 }

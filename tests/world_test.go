@@ -159,6 +159,14 @@ type result struct {
 	took           time.Duration
 }
 
+// homeOf is the home that an account of the world has.
+func homeOf(name string) string {
+	if name == "root" {
+		return "/root"
+	}
+	return "/home/" + name
+}
+
 func (c call) command(ctx context.Context) *exec.Cmd {
 	if c.caller == "" {
 		c.caller = "alpha"
@@ -167,7 +175,7 @@ func (c call) command(ctx context.Context) *exec.Cmd {
 		c.program = program
 	}
 	if c.env == nil {
-		c.env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/" + c.caller, "TERM=dumb"}
+		c.env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + homeOf(c.caller), "TERM=dumb"}
 	}
 	argv := append([]string{"setpriv", "--reuid", c.caller, "--regid", c.caller, "--init-groups"}, c.setpriv...)
 	argv = append(argv, c.wrapper...)

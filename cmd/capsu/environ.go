@@ -59,8 +59,9 @@ func (e *environment) list() []string {
 }
 
 // environ returns a session's environment: as su makes it, the PAM
-// environment last. caller is the caller's, entries as found.
-func environ(o *sessionOptions, caller, pam []string, u *account.User, shell string, defs account.Defs) []string {
+// environment last. caller is the caller's, entries as found; left is what modules
+// have put beside it, past PAM: like the caller's, it is gone in a login.
+func environ(o *sessionOptions, caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
 	kept := map[string]bool{"TERM": true}
 	for _, name := range o.keep {
 		kept[name] = !slices.Contains(alwaysSet, name)
@@ -68,6 +69,11 @@ func environ(o *sessionOptions, caller, pam []string, u *account.User, shell str
 	var e environment
 	for _, entry := range caller {
 		if name, _, _ := strings.Cut(entry, "="); !o.fresh() || kept[name] || o.forced && isOfSSH(name) {
+			e.add(entry)
+		}
+	}
+	if !o.fresh() {
+		for _, entry := range left {
 			e.add(entry)
 		}
 	}

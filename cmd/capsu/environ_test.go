@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"capsu/account"
@@ -35,8 +36,24 @@ func TestEnvironmentOfASession(t *testing.T) {
 		"PATH always": {root, nil, plain, account.Defs{"always_set_path": "yes", "env_supath": "/s"},
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "PATH=/s", "SHELL=/bin/sh"}},
 	} {
-		if got := environ(&c.o, caller, c.pam, c.user, "/bin/sh", c.defs); !slices.Equal(got, c.want) {
+		if got := environ(&c.o, caller, nil, c.pam, c.user, "/bin/sh", c.defs); !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
+		}
+	}
+}
+
+func TestWhatModulesPutIntoTheEnvironmentReachesASessionThatIsNoLogin(t *testing.T) {
+	ghost := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
+	caller, left := []string{"A=1", "HOME=/x"}, []string{"A=module", "B=2", "HOME=/y", "GODEBUG=x"}
+	for want, o := range map[string]sessionOptions{
+		"A=module HOME=/home/ghost B=2 SHELL=/bin/sh USER=ghost LOGNAME=ghost": {},
+		"A=module HOME=/y B=2": {preserve: true},
+		"PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost":         {login: true},
+		"B=1 PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost C=3": {login: true, keep: []string{"B"}},
+	} {
+		got := environ(&o, append(caller, "B=1"), left, []string{"C=3"}[:len(o.keep)], ghost, "/bin/sh", account.Defs{"env_path": "/p"})
+		if !slices.Equal(got, strings.Fields(want)) {
+			t.Errorf("%q, want %s", got, want)
 		}
 	}
 }

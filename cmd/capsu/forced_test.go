@@ -72,7 +72,7 @@ func TestEnvironmentOfAForcedCommand(t *testing.T) {
 	want := []string{"SSH_CONNECTION=c", "SSH_CLIENT=d", "SSH_TTY=/dev/pts/1", "LANG=C", "LC_ALL=C", "LC_X=1", "TERM=xterm", "KEPT=1",
 		"PATH=/q", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}
 	u := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
-	if got := environ(&o, caller, nil, u, "/bin/sh", account.Defs{"env_path": "/q"}); !slices.Equal(got, want) {
+	if got := environ(&o, caller, nil, nil, u, "/bin/sh", account.Defs{"env_path": "/q"}); !slices.Equal(got, want) {
 		t.Errorf("\n got %q\nwant %q", got, want)
 	}
 }

@@ -55,6 +55,9 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err := o.chooseService(conf.Services); err != nil {
 		return nil, err
 	}
+	if err := showUsual(caller); err != nil {
+		return nil, err
+	}
 	tx, err := open(o, name, caller, s, l) // 3
 	if err != nil {
 		return nil, err

@@ -102,7 +102,7 @@ static void snapshot(char **envp)
  * its settings, in as many entries as before: it looks for the auxiliary
  * vector behind the last. The C library and the PAM modules see what helps
  * them to talk to a person, or to the agent that has their keys, and nothing that
- * tells them what to load.
+ * tells them what to load. (left.c adds the home of the caller's account, and a search path.)
  */
 static void replace_environment(char **envp)
 {

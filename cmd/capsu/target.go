@@ -130,6 +130,7 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limi
 			warn(err) // the search path is the built-in one
 		}
 	}
+	variables, ignored := left()
 	shell := t.shell(o, s)
 	if o.preserve && o.login {
 		warn(errors.New("-m: ignored, --login makes a fresh environment"))
@@ -140,9 +141,9 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limi
 		Securebits: t.securebits,
 		NewSession: o.hasCommand && !o.sameLeader && t.terminal == nil,
 		Terminal:   t.terminal, Foreground: tty.Foreground(0), Remote: o.forced,
-		Limits: limits, Ignored: s.ignored &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
+		Limits: limits, Ignored: (s.ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
 		Path: shell, Args: arguments(shell, o),
-		Env: environ(o, s.environ, pamEnv, t.user, shell, defs),
+		Env: environ(o, s.environ, variables, pamEnv, t.user, shell, defs),
 	}
 	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.narrow, o.drop, o.noNewPrivs || t.blocksMore(o.narrow)
 	if o.fresh() {

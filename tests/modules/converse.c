@@ -6,6 +6,8 @@
  *   show=PROMPT=ANSWER           the same with echo
  *   user=NAME                    PAM_USER becomes NAME
  *   env=NAME=VALUE               into the PAM environment
+ *   setenv=NAME=VALUE            into the process's environment, past PAM
+ *   ignore=NUMBER                this signal, and leaves it so
  *   fail=NUMBER                  returns this status
  *   setcred=NUMBER               pam_setcred returns this status
  *
@@ -13,6 +15,7 @@
  */
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +59,10 @@ static int act(pam_handle_t *h, int argc, const char **argv)
 			status = pam_set_item(h, PAM_USER, v);
 		else if ((v = value(argv[i], "env=")) != NULL)
 			status = pam_putenv(h, v);
+		else if ((v = value(argv[i], "setenv=")) != NULL)
+			status = putenv(strdup(v)) == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
+		else if ((v = value(argv[i], "ignore=")) != NULL)
+			status = signal(atoi(v), SIG_IGN) != SIG_ERR ? PAM_SUCCESS : PAM_SYSTEM_ERR;
 		else if ((v = value(argv[i], "fail=")) != NULL)
 			status = atoi(v);
 	}

@@ -1,0 +1,69 @@
+/*
+ * left.c - what modules change in the process, for the session, beside PAM.
+ *
+ * Under su the session is made from the process that ran the modules: a variable
+ * that a module puts into the environment, and a signal that it ignores, reach it.
+ *
+ * MUST be called on the leader; the C library's environment has no lock of its own.
+ */
+#define _GNU_SOURCE
+#include "start.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+	char **shown;     /* the entries that modules find; a copy: putenv(3) writes into the array */
+	uint64_t ignored; /* bit n-1: signal n was ignored before them */
+} before;
+
+static uint64_t ignored_now(void)
+{
+	struct sigaction sa;
+	uint64_t ignored = 0;
+
+	for (int sig = 1; sig <= 64; sig++)
+		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			ignored |= 1ULL << (sig - 1);
+	return ignored;
+}
+
+int left_begin(const char *home)
+{
+	size_t n = 0;
+
+	if (setenv("HOME", home, 1) < 0 ||
+	    setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1) < 0)
+		return -1;
+	while (environ[n])
+		n++;
+	before.shown = calloc(n + 1, sizeof *before.shown);
+	if (!before.shown)
+		return -1;
+	memcpy(before.shown, environ, n * sizeof *before.shown);
+	before.ignored = ignored_now();
+	return 0;
+}
+
+static int was_shown(const char *entry)
+{
+	for (char **e = before.shown; *e; e++)
+		if (*e == entry)
+			return 1;
+	return 0;
+}
+
+const char *left_variable(size_t i)
+{
+	for (char **e = environ; before.shown && e && *e; e++)
+		if (!was_shown(*e) && i-- == 0)
+			return *e;
+	return NULL;
+}
+
+uint64_t left_ignored(void)
+{
+	return before.shown ? ignored_now() & ~before.ignored : 0;
+}
