@@ -12,7 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "child.h"
-#include "privilege.h"
+#include "interpose.h"
 
 #include <errno.h>
 #include <linux/securebits.h>
@@ -132,7 +132,7 @@ static void end_pam(const struct child_spec *s)
 	become_target(s);
 	if (sets_effective(0) < 0)
 		child_fail(s, CHILD_RAISE);
-	privilege_end_in_child();
+	interpose_end_in_child();
 	int status = pam_end(s->pam, PAM_SUCCESS | PAM_DATA_SILENT);
 	if (status != PAM_SUCCESS)
 		child_same(s, CHILD_PAM_END, PAM_SUCCESS, (uint64_t)status);

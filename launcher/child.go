@@ -1,7 +1,7 @@
 package launcher
 
 /*
-#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong -I${SRCDIR}/../privilege
+#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong -I${SRCDIR}/../privilege -I${SRCDIR}/../interpose
 #cgo LDFLAGS: -lpam
 #include <stdlib.h>
 #include "child.h"

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"unsafe"
 
-	"capsu/privilege"
+	"capsu/interpose"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +43,7 @@ type Spec struct {
 	Foreground bool     // with Terminal: the command begins in its foreground
 	Remote     bool     // the caller is at the other end of descriptors 0 to 2, as far as they tell
 	Home       string   // directory to enter; empty: stay
-	Limits     privilege.Limits
+	Limits     interpose.Limits
 	Ignored    uint64 // signals ignored, bit n-1
 	Mask       uint64 // signals blocked, bit n-1
 

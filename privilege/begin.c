@@ -23,14 +23,14 @@ const char *privilege_before_fork(uid_t caller, int securebits)
 		return "capset";
 	if (prctl(PR_SET_SECUREBITS, securebits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
 		return "securebits";
-	return setresuid(0, NOBODY, NOBODY) < 0 ? "setresuid" : NULL;
+	return raw(SYS_setresuid, 0, NOBODY, NOBODY) < 0 ? "setresuid" : NULL;
 }
 
 const char *privilege_after_fork(uid_t caller, int securebits)
 {
 	if (caller == 0)
 		return NULL;
-	if (setresuid(caller, caller, caller) < 0)
+	if (raw(SYS_setresuid, caller, caller, caller) < 0)
 		return "setresuid";
 	if (prctl(PR_SET_SECUREBITS, securebits, 0, 0, 0) < 0)
 		return "securebits";
@@ -52,14 +52,12 @@ static const char *become_guard(void)
 	return leader_become((struct ids){0, privilege.guard, privilege.guard}) < 0 ? "setresuid" : NULL;
 }
 
-const char *privilege_arm(const struct privilege_start *start, const char **name)
+const char *privilege_arm(const struct privilege_start *start)
 {
 	struct sets now;
 	const char *failed;
 	uid_t g = start->caller == 0 ? 0 : start->guard;
 
-	if ((*name = not_ours()))
-		return "exported function";
 	if (sets_read(&now) < 0)
 		return "capget";
 	privilege = (struct privilege){
@@ -73,8 +71,6 @@ const char *privilege_arm(const struct privilege_start *start, const char **name
 	failed = become_guard();
 	if (!failed && privilege_hide() < 0)
 		failed = "dumpable";
-	if (!failed && watch_forks() != 0)
-		failed = "pthread_atfork";
 	if (sets_effective(0) < 0)
 		return "capset";
 	privilege.leader = failed ? 0 : getpid();

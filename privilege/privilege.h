@@ -1,15 +1,11 @@
 /*
- * privilege.h - how the monitor holds privilege, and what PAM modules see of it.
+ * privilege.h - how the monitor holds privilege.
  *
  * One thread has privilege: the leader of the thread group. Every other thread
  * is born without (thread.c). Credentials are a thread's own in Linux, so all
- * changes are raw system calls on the leader (leader.c). A module finds what it
- * finds under a setuid su, by functions of the C library that this program
- * defines in its place (ids.c, gids.c, limits.c, syscall.c), and what it starts is
- * what su would have started (fork.c, spawn.c).
+ * changes are raw system calls on the leader (leader.c).
  *
- * All of it is inert until privilege_arm: in a test binary the functions are
- * the C library's own.
+ * All of it is inert until privilege_arm, as in a test binary.
  */
 #ifndef CAPSU_PRIVILEGE_H
 #define CAPSU_PRIVILEGE_H
@@ -58,10 +54,8 @@ extern struct privilege privilege;
 
 /* privilege_arm makes this process the monitor whose leader calls. The leader
  * is 0/guard/guard from here until privilege_settle: the kernel does not count
- * the threads of uid 0, and the Go runtime makes its threads meanwhile. What
- * the program defines must be what modules find: else *name is the first
- * function that is another's. */
-const char *privilege_arm(const struct privilege_start *start, const char **name);
+ * the threads of uid 0, and the Go runtime makes its threads meanwhile. */
+const char *privilege_arm(const struct privilege_start *start);
 
 /* privilege_before_fork has the kernel not count the fork of the front: the real
  * uid is 0 meanwhile. privilege_after_fork is for both processes: the caller's
@@ -97,14 +91,6 @@ const char *privilege_resume(struct privilege_pause *p);
  * takes effect at once. */
 const char *privilege_give_up(uid_t guard, uid_t target);
 
-/* privilege_sanitise makes the limits what su makes them before it opens the
- * session: until then they are the caller's as found. 0. */
-int privilege_sanitise(void);
-
-/* privilege_end_in_child is for the child that becomes the session: what modules
- * fork there, in pam_end, has the session's limits and no capability. */
-void privilege_end_in_child(void);
-
 /* privilege_shrink takes from Permitted what is not in keep, and empties
  * Inheritable and Ambient. */
 const char *privilege_shrink(uint64_t keep);
@@ -119,23 +105,13 @@ int privilege_hide(void);
 /* privilege_here tells whether the calling thread is the leader, in this very process. */
 int privilege_here(void);
 
-/* Between the files of this package. */
+/* For the other C files of the monitor: this package's, interpose's. */
 
 /* raw is syscall(2) of the C library, not ours. */
 extern long (*raw)(long number, ...);
 
 /* real finds what the C library has under a name that this program defines, too. */
 void *real(const char *name);
-
-/* A module's change of the leader's uids, as the functions of these names. */
-int module_setuid(uid_t uid);
-int module_setreuid(uid_t r, uid_t e);
-int module_setresuid(uid_t r, uid_t e, uid_t s);
-int module_setfsuid(uid_t uid);
-
-/* LIBRARYS calls what the C library has under a name: in a process that is not armed. */
-#define LIBRARYS(type, name, ...) ((type)real(#name))(__VA_ARGS__)
-int privilege_armed(void);
 
 /* modules_run: a module runs on the calling thread, the leader. */
 int modules_run(void);
@@ -159,23 +135,6 @@ int leader_bits(int want);
 
 /* The leader's securebits between calls. */
 int bits_between(void);
-
-/* limits_apply obeys the session's limits, in a child. */
-int limits_apply(void);
-
-/* not_ours names a function that modules would find elsewhere, or NULL. */
-const char *not_ours(void);
-
-/* The functions of the C library that the program defines. */
-#define PRIVILEGE_DEFINES(X) \
-	X(pthread_create) X(syscall) X(getuid) X(getresuid) \
-	X(setuid) X(seteuid) X(setreuid) X(setresuid) X(setfsuid) X(setgid) X(setegid) X(setregid) X(setresgid) \
-	X(setgroups) X(initgroups) X(ruserok) X(ruserok_af) X(iruserok) X(iruserok_af) \
-	X(vfork) X(_Fork) X(clone) X(posix_spawn) X(posix_spawnp) X(system) X(popen) X(pclose) \
-	X(getrlimit) X(getrlimit64) X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64)
-
-/* watch_forks registers the handlers of fork.c; 0, or an error number. */
-int watch_forks(void);
 
 /* Three tries of what must not fail half-way: for want of memory the kernel may
  * refuse a change of credentials (prepare_creds), and a moment later not. */

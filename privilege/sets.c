@@ -1,6 +1,6 @@
 /* sets.c - the capability sets of the calling thread, by raw calls. */
 #define _GNU_SOURCE
-#include "sets.h"
+#include "privilege.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -15,7 +15,7 @@ int sets_apply(struct sets c)
 		{(uint32_t)c.e, (uint32_t)c.p, (uint32_t)c.i},
 		{(uint32_t)(c.e >> 32), (uint32_t)(c.p >> 32), (uint32_t)(c.i >> 32)},
 	};
-	return (int)syscall(SYS_capset, &h, d);
+	return (int)raw(SYS_capset, &h, d);
 }
 
 int sets_read(struct sets *c)
@@ -23,7 +23,7 @@ int sets_read(struct sets *c)
 	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct d[2];
 
-	if (syscall(SYS_capget, &h, d) < 0)
+	if (raw(SYS_capget, &h, d) < 0)
 		return -1;
 	c->e = d[0].effective | (uint64_t)d[1].effective << 32;
 	c->p = d[0].permitted | (uint64_t)d[1].permitted << 32;

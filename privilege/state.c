@@ -5,22 +5,20 @@
 #include "privilege.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 struct privilege privilege;
 
-void die(const char *what)
-{
-	dprintf(2, "capsu: %s: the process cannot go on\n", what);
-	_exit(1);
-}
-
 int privilege_here(void)
 {
 	return privilege.leader != 0 && (pid_t)raw(SYS_gettid) == privilege.leader;
+}
+
+int modules_run(void)
+{
+	return privilege.calling && privilege_here();
 }
 
 const char *not_the_leader(void)

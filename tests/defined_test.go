@@ -13,7 +13,7 @@ import (
 // The program defines functions of the C library in its place. Modules find them
 // only if the linker has exported each one.
 func TestWhatTheProgramDefinesIsExported(t *testing.T) {
-	header, err := os.ReadFile("../privilege/privilege.h")
+	header, err := os.ReadFile("../interpose/interpose.h")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestWhatTheProgramDefinesIsExported(t *testing.T) {
 		}
 	}
 	if len(names) < 20 {
-		t.Fatalf("privilege.h names %d functions", len(names))
+		t.Fatalf("interpose.h names %d functions", len(names))
 	}
 	f, err := elf.Open(program)
 	if err != nil {

@@ -7,7 +7,7 @@
  * MUST look the guard up before a capability is effective: NSS runs modules.
  */
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "interpose.h"
 #include "start.h"
 
 #include <pwd.h>
@@ -44,7 +44,9 @@ void monitor_begin(void)
 		return;
 	start.guard = front_start.guard;
 	start.guard_gid = front_start.guard_gid;
-	failed = privilege_arm(&start, &name);
+	failed = interpose_arm(&name);
+	if (!failed)
+		failed = privilege_arm(&start);
 	if (failed)
 		front_fault(name ? FRONT_NOT_OURS : FRONT_SYSTEM, name ? name : failed);
 	else if (limits_replace() < 0)

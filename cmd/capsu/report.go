@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"capsu/descriptor"
+	"capsu/interpose"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
@@ -135,7 +136,7 @@ func hintOf(err error) string {
 	var rule *policy.Error
 	var usage *usageError
 	var service *serviceError
-	var limit *privilege.LimitError
+	var limit *interpose.LimitError
 	var call *pamconv.Error
 	var prompt *pamconv.PromptError
 	var surprise *privilege.SurpriseError

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"capsu/account"
+	"capsu/interpose"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/privilege"
@@ -55,7 +56,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if err := o.chooseService(conf.Services); err != nil {
 		return nil, err
 	}
-	if err := showUsual(caller); err != nil {
+	if err := interpose.ShowUsual(caller.Home); err != nil {
 		return nil, err
 	}
 	tx, err := open(o, name, caller, s, l) // 3
@@ -112,7 +113,7 @@ func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
 	if s.front.Ending() != 0 {
 		return nil, launcher.ErrStopped
 	}
-	limits := l.SessionLimits() // 8
+	limits := interpose.SessionLimits() // 8
 	if err := limits.Startable(); err != nil {
 		return nil, err
 	}
@@ -277,7 +278,7 @@ func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *
 	if err != nil {
 		return err
 	}
-	l.Sanitise()
+	interpose.Sanitise()
 	return l.Call(func() error {
 		if err := tx.OpenSession(); err != nil {
 			return err

@@ -1,7 +1,7 @@
 package main
 
 /*
-#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong -I${SRCDIR}/../../privilege
+#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong -I${SRCDIR}/../../privilege -I${SRCDIR}/../../interpose
 #cgo LDFLAGS: -Wl,-z,relro -Wl,-z,now
 #include "start.h"
 */
@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"capsu/interpose"
 	"capsu/launcher"
 	"capsu/privilege"
 
@@ -65,7 +66,7 @@ func newStart() (*start, error) {
 	if c.monitor != 1 || c.fault != C.FRONT_OK {
 		return s, explain(int(c.fault), syscall.Errno(c.err), C.GoString(c.call))
 	}
-	return s, privilege.SettleFiles(s.files)
+	return s, interpose.SettleFiles(s.files)
 }
 
 // identities are the uids that the monitor has had, its caller's among them.

@@ -77,13 +77,6 @@ void front_fault(int what, const char *call);
  * and limits of its own; what goes wrong is noted as a fault. */
 void monitor_begin(void);
 
-/* left_begin shows modules the caller's home and root's PATH, -1 with errno; left_variable returns the
- * i-th variable that modules have put into the environment since, or NULL; left_ignored
- * the signals that they ignore since, bit n-1. left.c */
-int left_begin(const char *home);
-const char *left_variable(size_t i);
-uint64_t left_ignored(void);
-
 /* front_refuse says why Go cannot be started, and ends this process. */
 void front_refuse(const char *what, const char *hint) __attribute__((noreturn));
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"capsu/account"
+	"capsu/interpose"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
@@ -110,7 +111,7 @@ func (t *target) setGroups(chosen groupChoice) (err error) {
 }
 
 // spec is stage 8: what the child shall become.
-func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limits privilege.Limits, conf *configuration) (*launcher.Spec, error) {
+func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limits interpose.Limits, conf *configuration) (*launcher.Spec, error) {
 	handle, err := tx.Handle()
 	if err != nil {
 		return nil, err
@@ -130,7 +131,7 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limi
 			warn(err) // the search path is the built-in one
 		}
 	}
-	variables, ignored := left()
+	variables, ignored := interpose.Left()
 	shell := t.shell(o, s)
 	if o.preserve && o.login {
 		warn(errors.New("-m: ignored, --login makes a fresh environment"))

@@ -1,7 +1,7 @@
-package privilege
+package interpose
 
 /*
-#include "privilege.h"
+#include "interpose.h"
 */
 import "C"
 
@@ -16,12 +16,12 @@ import (
 type Limits [C.RLIM_NLIMITS]unix.Rlimit
 
 // Sanitise makes the limits what su makes them before it opens the session.
-// Until then they are the caller's.
-func (l *Leader) Sanitise() { C.privilege_sanitise() }
+// Until then they are the caller's. It must run on the leader.
+func Sanitise() { C.interpose_sanitise() }
 
 // SessionLimits returns the limits of the session to come: the caller's, what su
 // makes of them, and what modules have set.
-func (l *Leader) SessionLimits() (limits Limits) {
+func SessionLimits() (limits Limits) {
 	for r := range limits {
 		limits[r] = unix.Rlimit{Cur: uint64(C.privilege.limits[r].rlim_cur), Max: uint64(C.privilege.limits[r].rlim_max)}
 	}

@@ -5,7 +5,7 @@
  * would be (fork.c). The exit status is the answer.
  */
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "interpose.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -9,7 +9,7 @@
  * MUST follow the kernel's rules (setrlimit(2)), also for who may raise a limit.
  */
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "interpose.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -21,7 +21,7 @@
 /* Open files: what select(2) can take. Where the hard limit is lower su sets none. */
 enum { FILES = 1024 };
 
-int privilege_sanitise(void)
+int interpose_sanitise(void)
 {
 	struct rlimit *l = privilege.limits;
 

@@ -14,7 +14,7 @@
  * MUST end a child that cannot become that.
  */
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "interpose.h"
 
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -110,7 +110,7 @@ static void become_least(void)
 		die("a module's process: capset");
 }
 
-void privilege_end_in_child(void)
+void interpose_end_in_child(void)
 {
 	privilege.ending = 1;
 }

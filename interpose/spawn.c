@@ -8,7 +8,7 @@
  * here: what it starts is guard/0/0 until it executes a program.
  */
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "interpose.h"
 
 #include <errno.h>
 #include <fcntl.h>

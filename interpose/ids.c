@@ -17,7 +17,7 @@
  * MUST be the C library's own in a process that is not armed.
  */
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "interpose.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -28,16 +28,6 @@
 #include <unistd.h>
 
 #define SAME ((uid_t)-1) /* in a call: as it is */
-
-int modules_run(void)
-{
-	return privilege.calling && privilege_here();
-}
-
-int privilege_armed(void)
-{
-	return privilege.leader != 0;
-}
 
 /* As a module sees the leader. */
 static struct ids seen(void)
@@ -181,14 +171,14 @@ int getresuid(uid_t *r, uid_t *e, uid_t *s)
 
 int setuid(uid_t uid)
 {
-	if (!privilege_armed())
+	if (!armed())
 		return LIBRARYS(int (*)(uid_t), setuid, uid);
 	return FROM_MODULE() ? module_setuid(uid) : (int)raw(SYS_setuid, uid);
 }
 
 int seteuid(uid_t uid)
 {
-	if (!privilege_armed())
+	if (!armed())
 		return LIBRARYS(int (*)(uid_t), seteuid, uid);
 	if (uid == SAME) {
 		errno = EINVAL;
@@ -199,14 +189,14 @@ int seteuid(uid_t uid)
 
 int setreuid(uid_t r, uid_t e)
 {
-	if (!privilege_armed())
+	if (!armed())
 		return LIBRARYS(int (*)(uid_t, uid_t), setreuid, r, e);
 	return FROM_MODULE() ? module_setreuid(r, e) : (int)raw(SYS_setreuid, r, e);
 }
 
 int setresuid(uid_t r, uid_t e, uid_t s)
 {
-	if (!privilege_armed())
+	if (!armed())
 		return LIBRARYS(int (*)(uid_t, uid_t, uid_t), setresuid, r, e, s);
 	return FROM_MODULE() ? module_setresuid(r, e, s) : (int)raw(SYS_setresuid, r, e, s);
 }

@@ -7,7 +7,7 @@
  * MUST be called on the leader; the C library's environment has no lock of its own.
  */
 #define _GNU_SOURCE
-#include "start.h"
+#include "interpose.h"
 
 #include <signal.h>
 #include <stdlib.h>

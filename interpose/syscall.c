@@ -1,41 +1,17 @@
 /*
  * syscall.c - syscall(2) as modules meet it: what goes by a number is the same
- * as what goes by a function (pam_keyinit changes ids this way). And where the C
- * library's own functions are found under the names that this program takes.
+ * as what goes by a function (pam_keyinit changes ids this way).
  */
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "interpose.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <gnu/libc-version.h>
-#include <grp.h>
-#include <netdb.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/fsuid.h>
 #include <stdarg.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* Its first use may come before any constructor of ours: a library's own. */
-static long first(long number, ...);
-
-long (*raw)(long number, ...) = first;
-
-void *real(const char *name)
-{
-	void *f = dlsym(RTLD_NEXT, name);
-
-	if (!f)
-		die(name);
-	return f;
-}
 
 #define ARGUMENTS(last, a) \
 	long a[6]; \
@@ -44,13 +20,6 @@ void *real(const char *name)
 	for (int i = 0; i < 6; i++) \
 		a[i] = va_arg(list, long); \
 	va_end(list)
-
-static long first(long number, ...)
-{
-	ARGUMENTS(number, a);
-	raw = (long (*)(long, ...))real("syscall");
-	return raw(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
 
 /* Ids that a module asks for or changes by a number; not when root calls. */
 static int is_of_ids(long number, const long *a, long *result)
@@ -141,25 +110,4 @@ long syscall(long number, ...)
 		return result;
 	}
 	return raw(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-/* All that the program defines in place of the C library's. A test reads the
- * program's dynamic symbols and compares. */
-static const struct { const char *name; void *ours; } defined[] = {
-#define X(name) {#name, (void *)name},
-	PRIVILEGE_DEFINES(X)
-#undef X
-};
-
-const char *not_ours(void)
-{
-	Dl_info library, where;
-
-	if (!dladdr((void *)gnu_get_libc_version, &library))
-		return "gnu_get_libc_version";
-	for (size_t i = 0; i < sizeof defined / sizeof *defined; i++)
-		if (dlsym(RTLD_DEFAULT, defined[i].name) != defined[i].ours || !dladdr(real(defined[i].name), &where) ||
-		    where.dli_fbase != library.dli_fbase)
-			return defined[i].name;
-	return NULL;
 }
