@@ -18,75 +18,14 @@
 #include <linux/securebits.h>
 #include <security/pam_appl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-const char *child_step_name(int step)
-{
-	static const char *const names[] = {
-#define X(name, text) text,
-		CHILD_STEPS(X)
-#undef X
-	};
-	return step >= 0 && step < (int)(sizeof names / sizeof *names) ? names[step] : "unknown step";
-}
-
-void child_tell(const struct child_spec *s, int step, int err, uint64_t want, uint64_t got)
-{
-	struct child_report r = {step, err, want, got};
-
-	while (write(s->report, &r, sizeof r) < 0 && errno == EINTR)
-		;
-}
-
-void child_fail(const struct child_spec *s, int step)
-{
-	child_tell(s, step, errno, 0, 0);
-	_exit(1);
-}
-
-void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t got)
-{
-	if (want != got) {
-		child_tell(s, step, 0, want, got);
-		_exit(1);
-	}
-}
 
 static int refuse(int n, const struct pam_message **msg, struct pam_response **resp, void *data)
 {
 	(void)n, (void)msg, (void)resp, (void)data;
 	return PAM_CONV_ERR; /* the person's conversation is the monitor's */
-}
-
-/* Every disposition and the mask as the session shall have them. The Go
- * runtime's handlers must never run here: all signals are blocked till now. */
-static void default_signals(const struct child_spec *s)
-{
-	struct sigaction sa = {.sa_handler = SIG_DFL};
-
-	sigemptyset(&sa.sa_mask);
-	for (int sig = 1; sig <= 64; sig++) {
-		if (sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33)
-			continue; /* not to be set; the last two the C library keeps */
-		sa.sa_handler = s->ignored & BIT(sig - 1) ? SIG_IGN : SIG_DFL;
-		if (sigaction(sig, &sa, NULL) < 0)
-			child_fail(s, CHILD_SIGNALS);
-	}
-}
-
-void child_unblock(const struct child_spec *s)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (int sig = 1; sig <= 64; sig++)
-		if (s->mask & BIT(sig - 1))
-			sigaddset(&set, sig);
-	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
-		child_fail(s, CHILD_SIGNALS);
 }
 
 /* Raw calls: in this copy of one thread glibc's would signal threads that are gone. */
@@ -200,7 +139,7 @@ static void __attribute__((noreturn)) run(const struct child_spec *s)
 	struct sets tuple;
 	uint64_t amb, bnd;
 
-	default_signals(s);
+	child_default_signals(s);
 	end_pam(s);
 	if (s->new_session && setsid() < 0)
 		child_fail(s, CHILD_SETSID);

@@ -124,7 +124,8 @@ void child_apply_tuple(const struct child_spec *s, struct sets *tuple, uint64_t 
 void child_limits_first(const struct child_spec *s);
 void child_limits(const struct child_spec *s);
 
-/* child_unblock sets the session's signal mask. */
+/* child_default_signals sets the session's dispositions, child_unblock its signal mask. */
+void child_default_signals(const struct child_spec *s);
 void child_unblock(const struct child_spec *s);
 
 /* child_take_terminal makes the pseudo-terminal this new session's, and its
