@@ -92,11 +92,20 @@ func withBuffer(what string, get func(buf *C.char, size C.size_t) (bool, C.int))
 			return fmt.Errorf("%s: %w", what, ErrUnknown)
 		case syscall.ERANGE, syscall.EINTR:
 		default:
-			return fmt.Errorf("%s: name service: %w", what, syscall.Errno(rc))
+			return &ServiceError{what, syscall.Errno(rc)}
 		}
 	}
-	return fmt.Errorf("%s: name service: entry too large", what)
+	return &ServiceError{what, errors.New("entry too large")}
 }
+
+// ServiceError says that NSS could not answer: that is no "unknown".
+type ServiceError struct {
+	What string // was asked for
+	Err  error
+}
+
+func (e *ServiceError) Error() string { return fmt.Sprintf("%s: name service: %v", e.What, e.Err) }
+func (e *ServiceError) Unwrap() error { return e.Err }
 
 // ByNumber returns the entry whose uid is the text of a number: decimal, no
 // sign, and not the uid that stands for none.
@@ -154,7 +163,7 @@ func (u *User) Groups() ([]uint32, error) {
 		slices.Sort(groups)
 		return slices.Compact(groups), nil
 	}
-	return nil, fmt.Errorf("%s: name service: more than 65536 groups", u.Name)
+	return nil, &ServiceError{u.Name, errors.New("more than 65536 groups")}
 }
 
 // Group returns the gid of a group name and whether that name is the one NSS
@@ -196,6 +205,18 @@ func Member(groups []uint32, name string) (bool, error) {
 		return false, nil
 	}
 	return err == nil && canonical && slices.Contains(groups, gid), err
+}
+
+// Named tells whether a user name is u's, by its uid. An unknown name is not.
+func (u *User) Named(name string) (bool, error) { return HasUID(name, u.UID) }
+
+// InGroup tells whether u belongs to the group of that name.
+func (u *User) InGroup(name string) (bool, error) {
+	groups, err := u.Groups()
+	if err != nil {
+		return false, err
+	}
+	return Member(groups, name)
 }
 
 // ShellListed tells whether a shell is a full login shell: shells(5), by

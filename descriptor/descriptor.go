@@ -85,6 +85,14 @@ func now(call uintptr, fd int, p []byte) (int, error) {
 	return 0, unix.EOPNOTSUPP
 }
 
+// Ready waits until fd is ready for event (POLLIN or POLLOUT), or has nobody at its other
+// end any more; false after timeout, or a signal.
+func Ready(fd int, event int16, timeout time.Duration) bool {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: event}}
+	n, err := unix.Poll(fds[:], int(max(timeout, 0)/time.Millisecond))
+	return err == nil && n > 0
+}
+
 // Patience is how long what is shown waits for its reader: it decides nothing.
 const Patience = time.Second
 

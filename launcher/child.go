@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"capsu/front"
 	"capsu/privilege"
 	"capsu/tty"
 
@@ -63,7 +64,7 @@ func (c *Child) Tuple() (*cap.IAB, error) {
 // Launch forks on this thread, the one that ran PAM, and returns when the
 // session runs its shell or has failed to. warn gets what does not prevent the
 // session. A child that failed has been waited for.
-func Launch(l *privilege.Leader, s *Spec, front *Front, warn func(error)) (*Child, error) {
+func Launch(l *privilege.Leader, s *Spec, f *front.Front, warn func(error)) (*Child, error) {
 	c := &Child{pidfd: -1, group: s.NewSession, path: s.Path,
 		terminal: s.Terminal, foreground: s.Foreground, remote: s.Remote, lead: -1, stops: -1, command: -1}
 	pipe, lead := []int{-1, -1}, [2]int{-1, -1}
@@ -82,7 +83,7 @@ func Launch(l *privilege.Leader, s *Spec, front *Front, warn func(error)) (*Chil
 		return nil, err
 	}
 	if c.pidfd, err = unix.PidfdOpen(c.pid, 0); err == nil {
-		err = c.started(pipe[0], front, s.Home, warn)
+		err = c.started(pipe[0], f, s.Home, warn)
 	}
 	if err == nil && s.Terminal != nil {
 		err = s.Terminal.HandOver()
@@ -165,10 +166,10 @@ func wrap(what string, err error) error {
 
 // started reads the report pipe to its end, which exec makes: after the child
 // has told its tuple, and the leader's child its pid, the last word before exec.
-func (c *Child) started(pipe int, front *Front, home string, warn func(error)) error {
+func (c *Child) started(pipe int, f *front.Front, home string, warn func(error)) error {
 	told := false
 	for {
-		if err := front.waitBeside(pipe); err != nil {
+		if err := f.WaitBeside(pipe); err != nil {
 			return err
 		}
 		var r C.struct_child_report
@@ -291,6 +292,3 @@ func (e *HomeError) Error() string { return fmt.Sprintf("home directory %s: %v",
 func (e *HomeError) Unwrap() error { return e.Err }
 
 var errEarly = errors.New("the child ended before it was the session")
-
-// ErrStopped says that the session was ended before it began.
-var ErrStopped = errors.New("ended before the session began")

@@ -139,8 +139,7 @@ void child_split(const struct child_spec *s);
 /* Messages of the leader to the monitor, si_code and si_status of waitid(2); and
  * what the monitor says by one byte: continue in foreground or background. */
 struct lead_report { int code, status; };
-#define LEAD_FOREGROUND 'F'
-#define LEAD_BACKGROUND 'B'
+enum lead_order { LEAD_BACKGROUND, LEAD_FOREGROUND };
 
 /* child_hear_of_children has fd, an eventfd, written to when a child of this
  * process stops or ends. */

@@ -1,9 +1,15 @@
 package launcher
 
+/*
+#include "child.h"
+#include <signal.h>
+*/
+import "C"
+
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"capsu/privilege"
 
@@ -54,9 +60,9 @@ func signal(l *privilege.Leader, c *Child, signals ...unix.Signal) error {
 // without one and in our own process group it is for all that stopped there.
 func resume(l *privilege.Leader, c *Child, foreground bool) error {
 	if c.lead >= 0 {
-		order := []byte{'B'} // leader.c
+		order := []byte{C.LEAD_BACKGROUND}
 		if foreground {
-			order[0] = 'F'
+			order[0] = C.LEAD_FOREGROUND
 		}
 		if _, err := unix.Write(c.lead, order); err != nil && err != unix.EAGAIN && err != unix.EPIPE && err != unix.ECONNRESET {
 			return fmt.Errorf("session leader: %w", err)
@@ -104,18 +110,19 @@ func (c *Child) status(over bool) (status unix.WaitStatus, news bool, err error)
 // report takes one message of the leader's, struct lead_report of child.h:
 // si_code and si_status of waitid(2), which it makes a status of wait(2).
 func (c *Child) report() (status unix.WaitStatus, news bool) {
-	var r [8]byte
-	if n, err := unix.Read(c.lead, r[:]); err != nil || n != len(r) {
+	var r C.struct_lead_report
+	// SAFETY: the leader sends this struct, whole, as one message.
+	whole := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
+	if n, err := unix.Read(c.lead, whole); err != nil || n != len(whole) {
 		return 0, false
 	}
-	code, value := binary.NativeEndian.Uint32(r[:4]), unix.WaitStatus(binary.NativeEndian.Uint32(r[4:]))
-	const exited, killed, dumped, stopped = 1, 2, 3, 5
-	switch code {
-	case exited:
+	value := unix.WaitStatus(r.status)
+	switch r.code {
+	case C.CLD_EXITED:
 		return value & 0xff << 8, true
-	case killed, dumped:
+	case C.CLD_KILLED, C.CLD_DUMPED:
 		return value & 0x7f, true
-	case stopped:
+	case C.CLD_STOPPED:
 		return value&0x7f<<8 | 0x7f, true
 	}
 	return 0, false

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"capsu/front"
 	"capsu/privilege"
+	"capsu/relay"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -31,9 +33,9 @@ const (
 type waiting struct {
 	l          *privilege.Leader
 	c          *Child
-	front      *Front
-	relay      *relay  // nil: the session has the caller's terminal, or none
-	remote     *remote // nil: the front tells of all
+	front      *front.Front
+	relay      *relay.Relay  // nil: the session has the caller's terminal, or none
+	remote     *relay.Remote // nil: the front tells of all
 	grace      time.Duration
 	deadline   time.Time // of the session, once it has to end
 	foreground bool      // of its pseudo-terminal: the command has it
@@ -50,13 +52,13 @@ type waiting struct {
 // not heard the key itself. When the session stops, so does the front, and when
 // the front goes on, the session does. If Wait cannot wait any longer it ends
 // the session: nobody else would.
-func Wait(l *privilege.Leader, c *Child, front *Front, grace time.Duration) (*Result, error) {
-	w := &waiting{l: l, c: c, front: front, grace: grace, foreground: c.terminal == nil || c.foreground}
+func Wait(l *privilege.Leader, c *Child, f *front.Front, grace time.Duration) (*Result, error) {
+	w := &waiting{l: l, c: c, front: f, grace: grace, foreground: c.terminal == nil || c.foreground}
 	if c.terminal != nil {
-		w.relay = newRelay(c.terminal)
-		defer w.relay.close()
+		w.relay = relay.New(c.terminal)
+		defer w.relay.Close()
 	} else if c.remote {
-		w.remote = newRemote()
+		w.remote = relay.NewRemote()
 	}
 	err := w.continued()
 	for err == nil && !w.ended {
@@ -65,7 +67,7 @@ func Wait(l *privilege.Leader, c *Child, front *Front, grace time.Duration) (*Re
 	if err != nil {
 		return nil, errors.Join(err, End(l, c))
 	}
-	front.wantsEnd() // of the session, which has ended
+	f.WantsEnd() // of the session, which has ended
 	c.close()
 	return &w.result, nil
 }
@@ -82,13 +84,13 @@ func (w *waiting) step() error {
 	w.fds = [polled]unix.PollFd{
 		onEnd:    {Fd: int32(w.c.pidfd), Events: unix.POLLIN},
 		onChange: {Fd: int32(max(w.c.lead, w.c.stops)), Events: unix.POLLIN},
-		onFront:  w.front.poll(),
+		onFront:  w.front.Poll(),
 		onRelay:  {Fd: -1}, onRelay + 1: {Fd: -1}, onRelay + 2: {Fd: -1},
 	}
 	if w.relay != nil {
-		w.relay.interests(w.fds[onRelay:])
+		w.relay.Interests(w.fds[onRelay:])
 	} else if w.remote != nil {
-		w.remote.interests(w.fds[onRelay:])
+		w.remote.Interests(w.fds[onRelay:])
 	}
 	n, err := unix.Poll(w.fds[:], timeout)
 	switch {
@@ -113,7 +115,7 @@ func (w *waiting) step() error {
 			return err
 		}
 	}
-	if w.relay != nil && w.relay.carry(w.fds[onRelay:]) || w.remote != nil && w.remote.gone(w.fds[onRelay:]) {
+	if w.relay != nil && w.relay.Carry(w.fds[onRelay:]) || w.remote != nil && w.remote.Gone(w.fds[onRelay:]) {
 		return w.end(unix.SIGHUP)
 	}
 	return nil
@@ -125,7 +127,7 @@ func (w *waiting) step() error {
 const glance = 500
 
 func (w *waiting) inBackground() bool {
-	return w.relay != nil && w.relay.keys && !w.foreground && !w.stopped
+	return w.relay != nil && w.relay.Keys() && !w.foreground && !w.stopped
 }
 
 // changed looks what the session has become.
@@ -141,7 +143,7 @@ func (w *waiting) changed() error {
 	if w.relay == nil {
 		return nil
 	}
-	w.relay.drain() // before the leader is gone: its end drops what is not read
+	w.relay.Drain() // before the leader is gone: its end drops what is not read
 	return endLeader(w.l, w.c)
 }
 
@@ -152,10 +154,10 @@ func (w *waiting) hasStopped(sig unix.Signal) error {
 		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil && (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && tty.Foreground(0):
 		// It wants the terminal, which has become ours meanwhile.
-		w.foreground = w.relay.resume()
+		w.foreground = w.relay.Resume()
 		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil:
-		w.relay.suspend()
+		w.relay.Suspend()
 	}
 	w.stopped = true
 	if sig != unix.SIGTTIN && sig != unix.SIGTTOU || w.relay == nil && tty.Foreground(0) {
@@ -168,9 +170,9 @@ func (w *waiting) hasStopped(sig unix.Signal) error {
 }
 
 // happened answers what happened to the front.
-func (w *waiting) happened(e Event) error {
+func (w *waiting) happened(e front.Event) error {
 	if w.front.Gone() && w.relay != nil {
-		w.relay.abandon()
+		w.relay.Abandon()
 	}
 	switch e.Signal {
 	case unix.SIGTERM, unix.SIGHUP:
@@ -180,8 +182,8 @@ func (w *waiting) happened(e Event) error {
 	case unix.SIGCONT:
 		return w.continued()
 	case unix.SIGWINCH:
-		if w.relay != nil && !w.relay.paused {
-			w.relay.resize()
+		if w.relay != nil {
+			w.relay.Resize()
 		}
 	}
 	return nil
@@ -189,7 +191,7 @@ func (w *waiting) happened(e Event) error {
 
 // continued goes on with the session, where the front is now.
 func (w *waiting) continued() error {
-	foreground := w.relay == nil || w.relay.resume()
+	foreground := w.relay == nil || w.relay.Resume()
 	if !w.stopped && foreground == w.foreground {
 		return nil
 	}
@@ -199,7 +201,7 @@ func (w *waiting) continued() error {
 
 // key passes SIGINT, SIGQUIT or SIGTSTP on. Of these only a stop is sure:
 // whoever stops the front wants the session stopped.
-func (w *waiting) key(e Event) error {
+func (w *waiting) key(e front.Event) error {
 	sig := e.Signal
 	switch {
 	case w.relay != nil && w.foreground && (e.Key || sig != unix.SIGTSTP):

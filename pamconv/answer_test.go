@@ -21,7 +21,7 @@ func (h *helped) Descriptor() int              { return h.quiet }
 func (*helped) Begin() error                   { return nil }
 func (*helped) Event() (bool, bool, error)     { return false, false, errEvent }
 func (*helped) Stop(unix.Signal) (bool, error) { return false, nil }
-func (*helped) Left() bool                     { return false }
+func (*helped) Gone() bool                     { return false }
 func (*helped) Show(int, string)               {}
 
 func (h *helped) Answer(int) (int, error) {

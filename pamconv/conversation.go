@@ -22,9 +22,9 @@ const maxReply = 512
 type Conversation struct {
 	In, Out, Err int // descriptors: answers, TEXT_INFO, prompts and ERROR_MSG
 
-	// Mute leaves out TEXT_INFO, as su does once a session is opened that is no
+	// Silent leaves out TEXT_INFO, as su does once a session is opened that is no
 	// login at a terminal.
-	Mute bool
+	Silent bool
 	// Refuse fails every prompt at once: nobody may be asked, and In is not read.
 	Refuse bool
 	// Tell gets TEXT_INFO and ERROR_MSG in place of Out and Err, if it is not nil.
@@ -54,8 +54,8 @@ type Outside interface {
 	// Stop stops what the caller's shell sees, by SIGTSTP or SIGTTIN, and returns
 	// when it goes on. stopped is false if there is nobody who could continue it.
 	Stop(sig unix.Signal) (stopped bool, err error)
-	// Left tells whether nobody waits any more who could want to read what modules say.
-	Left() bool
+	// Gone tells whether nobody waits any more who could want to read what modules say.
+	Gone() bool
 	// Show writes to Out or Err, as far as that is taken.
 	Show(fd int, text string)
 	// Answer has another process read a line from In, which may be a file that keeps
@@ -97,7 +97,7 @@ func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, 
 	case pam.PromptEchoOff, pam.PromptEchoOn:
 		return c.prompt(text, style == pam.PromptEchoOn)
 	case pam.TextInfo:
-		if c.Mute {
+		if c.Silent {
 			return "", nil
 		}
 		c.show(c.Out, text)
@@ -115,7 +115,7 @@ func (c *Conversation) show(fd int, text string) {
 		c.Tell(text)
 		return
 	}
-	if c.Outside != nil && c.Outside.Left() {
+	if c.Outside != nil && c.Outside.Gone() {
 		return
 	}
 	c.write(fd, text+"\n")

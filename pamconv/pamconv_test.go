@@ -188,7 +188,7 @@ func (e ending) Descriptor() int              { return int(e) }
 func (ending) Begin() error                   { return nil }
 func (ending) Event() (bool, bool, error)     { return false, false, errEvent }
 func (ending) Stop(unix.Signal) (bool, error) { return false, nil }
-func (ending) Left() bool                     { return false }
+func (ending) Gone() bool                     { return false }
 func (ending) Show(int, string)               {}
 func (ending) Answer(int) (int, error)        { return -1, errEvent }
 
@@ -265,14 +265,5 @@ func TestEnvironmentKeepsItsOrder(t *testing.T) {
 	env, err := tx.Environment()
 	if want := []string{"ZULU=1", "ALPHA=2", "MIKE=a=b"}; err != nil || !slices.Equal(env, want) {
 		t.Errorf("got %q, %v", env, err)
-	}
-}
-
-func TestServiceWithoutAFileIsFound(t *testing.T) {
-	if err := CheckService("other"); err != nil {
-		t.Error(err)
-	}
-	if err := CheckService("no-such-service"); !errors.Is(err, ErrNoService) {
-		t.Errorf("got %v", err)
 	}
 }

@@ -121,11 +121,11 @@ func (t *Transaction) SetCaller(name string) error { return t.tx.SetItem(pam.Rus
 // call that succeeded: the library reports the last status to pam_end.
 func (t *Transaction) User() (string, error) { return t.tx.GetItem(pam.User) }
 
-// Mute leaves out what modules want to tell from here on, but for errors and
+// Silence leaves out what modules want to tell from here on, but for errors and
 // prompts: as su does for all that is no login at a terminal.
-func (t *Transaction) Mute() { t.conv.Mute = true }
+func (t *Transaction) Silence() { t.conv.Silent = true }
 
-// Authenticate asks the stack whether the person is who he says.
+// Authenticate asks the stack whether the caller may act as the user.
 func (t *Transaction) Authenticate() error {
 	return t.call("pam_authenticate", func() error { return t.tx.Authenticate(0) })
 }

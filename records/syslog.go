@@ -22,10 +22,10 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 	"unsafe"
+
+	"capsu/say"
 )
 
 // Attempt is who tries to become whom, and where. What the records say of it
@@ -51,20 +51,20 @@ func (a *Attempt) Opened(tuple string) {
 // Failed records an attempt without a session, and why. After Opened, or a
 // second time, it does nothing.
 func (a *Attempt) Failed(reason string) {
-	a.record(a.line("FAILED SU ")+": "+Escape(reason), func() error { return audit(a.auditText("", false)) })
+	a.record(a.line("FAILED SU ")+": "+say.Escape(reason), func() error { return audit(a.auditText("", false)) })
 }
 
 // Denied is Failed, of somebody whom the stack did not let in: that is a
 // failed login, too.
 func (a *Attempt) Denied(reason string) {
-	a.record(a.line("FAILED SU ")+": "+Escape(reason), func() error {
+	a.record(a.line("FAILED SU ")+": "+say.Escape(reason), func() error {
 		return errors.Join(a.failedLogin(), audit(a.auditText("", false)))
 	})
 }
 
 // Renamed records that a module made another user of the target.
 func (a *Attempt) Renamed(name string) {
-	syslog(a.line("") + ": PAM_USER is now " + Escape(name))
+	syslog(a.line("") + ": PAM_USER is now " + say.Escape(name))
 	a.Target, a.Known = name, true
 }
 
@@ -72,7 +72,7 @@ func (a *Attempt) Renamed(name string) {
 // else to hear it.
 func (a *Attempt) Note(text string) {
 	for line := range strings.Lines(text) {
-		syslog(a.line("") + ": " + Escape(strings.TrimSuffix(line, "\n")))
+		syslog(a.line("") + ": " + say.Escape(strings.TrimSuffix(line, "\n")))
 	}
 }
 
@@ -93,7 +93,7 @@ func (a *Attempt) record(line string, privileged func() error) {
 // note tells the system log which record could not be written.
 func (a *Attempt) note(err error) {
 	if err != nil {
-		syslog(a.line("") + ": record: " + Escape(err.Error()))
+		syslog(a.line("") + ": record: " + say.Escape(err.Error()))
 	}
 }
 
@@ -102,7 +102,7 @@ func (a *Attempt) line(result string) string {
 	if where == "" {
 		where = "none"
 	}
-	return fmt.Sprintf("%s(to %s) %s on %s", result, Escape(a.Target), Escape(a.Caller), Escape(where))
+	return fmt.Sprintf("%s(to %s) %s on %s", result, say.Escape(a.Target), say.Escape(a.Caller), say.Escape(where))
 }
 
 // syslog writes one line by syslog(3), facility authpriv, level notice. It
@@ -114,15 +114,4 @@ func syslog(line string) {
 	defer C.free(unsafe.Pointer(ident))
 	defer C.free(unsafe.Pointer(text))
 	C.write_line(ident, text)
-}
-
-// Escape shows text on one line of printing characters, quoting the others as
-// Go does: a name or a terminal must not write a second line or move a cursor.
-func Escape(s string) string {
-	foreign := func(r rune) bool { return !strconv.IsPrint(r) }
-	if utf8.ValidString(s) && strings.IndexFunc(s, foreign) < 0 {
-		return s
-	}
-	q := strconv.Quote(s)
-	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }

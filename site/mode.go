@@ -19,6 +19,13 @@ const pure1e = cap.SecbitNoRoot | cap.SecbitNoRootLocked | cap.SecbitNoSetUIDFix
 // about what may be executed, and stay as found.
 const aboutCapabilities = cap.Secbits(0xff)
 
+// ConflictError says that two things which the site has decided cannot both be had.
+type ConflictError struct{ Text string }
+
+func (e *ConflictError) Error() string { return e.Text }
+
+func conflict(format string, a ...any) error { return &ConflictError{fmt.Sprintf(format, a...)} }
+
 // Securebits returns those of a session: as found, then what the mode makes of
 // them, then what RootRevoke adds for a session with uid 0.
 func (s *Settings) Securebits(found cap.Secbits, root bool) (cap.Secbits, error) {
@@ -28,7 +35,7 @@ func (s *Settings) Securebits(found cap.Secbits, root bool) (cap.Secbits, error)
 		bits &^= aboutCapabilities
 	case Pure1E, NoPriv:
 		if root && !s.RootRevoke {
-			return 0, s.Fault("CapabilitiesMode", errors.New("contradicts CapabilitiesRootRevoke off for a session with uid 0"))
+			return 0, s.Fault("CapabilitiesMode", conflict("contradicts CapabilitiesRootRevoke off for a session with uid 0"))
 		}
 		bits = bits&^aboutCapabilities | pure1e
 	}
@@ -52,7 +59,7 @@ func locked(found, want cap.Secbits) error {
 	for b := cap.Secbits(1); b <= aboutCapabilities; b <<= 2 {
 		lock := b << 1
 		if found&lock != 0 && (found^want)&(b|lock) != 0 {
-			return fmt.Errorf("the securebits that capsu was started with (%#x) are locked, and %#x cannot be had", int(found), int(want))
+			return conflict("the securebits that capsu was started with (%#x) are locked, and %#x cannot be had", int(found), int(want))
 		}
 	}
 	return nil
@@ -75,11 +82,11 @@ func (s *Settings) Grantable(iab *cap.IAB, bits cap.Secbits) error {
 	}
 	switch {
 	case s.Mode == NoPriv && inheritable != nil:
-		return s.Fault("CapabilitiesMode", fmt.Errorf("allows no grant, and %s is granted", strings.Join(inheritable, ",")))
+		return s.Fault("CapabilitiesMode", conflict("allows no grant, and %s is granted", strings.Join(inheritable, ",")))
 	case s.Mode == Pure1E && ambient != nil:
-		return s.Fault("CapabilitiesMode", fmt.Errorf("allows no Ambient capability, and %s is granted", strings.Join(ambient, ",")))
+		return s.Fault("CapabilitiesMode", conflict("allows no Ambient capability, and %s is granted", strings.Join(ambient, ",")))
 	case bits&cap.SecbitNoCapAmbientRaise != 0 && ambient != nil:
-		return fmt.Errorf("%s: granted as Ambient, which the securebits that capsu was started with (%#x) forbid", strings.Join(ambient, ","), int(bits))
+		return conflict("%s: granted as Ambient, which the securebits that capsu was started with (%#x) forbid", strings.Join(ambient, ","), int(bits))
 	}
 	return nil
 }

@@ -25,7 +25,29 @@ type Module struct {
 }
 
 // ErrNoService says that no directory has a file of that name.
-var ErrNoService = errors.New("no such PAM service")
+var ErrNoService = errors.New("no file of that name in /etc/pam.d")
+
+// legacy is where Linux-PAM looks if there is no /etc/pam.d at all.
+const legacy = "/etc/pam.conf"
+
+// Exists makes sure that a service has a file of its own: libpam would
+// quietly use the service "other" in its place. Where there is no /etc/pam.d
+// at all, /etc/pam.conf decides, and libpam reads it.
+func Exists(service string) error {
+	there := func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	}
+	for _, dir := range Directories {
+		if there(filepath.Join(dir, service)) {
+			return nil
+		}
+	}
+	if _, err := os.Stat(Directories[0]); errors.Is(err, fs.ErrNotExist) && there(legacy) {
+		return nil
+	}
+	return ErrNoService
+}
 
 // maxDepth is how far service files may include each other; libpam stops too.
 const maxDepth = 32

@@ -51,12 +51,23 @@ func TestModulesAreThoseOfTheServiceAndOfWhatItIncludes(t *testing.T) {
 	}
 }
 
+func TestAServiceWithoutAFileOfItsOwnIsNone(t *testing.T) {
+	services(t, map[string]string{"top": ""})
+	if err := Exists("top"); err != nil {
+		t.Errorf("top: %v", err)
+	}
+	Directories = Directories[1:]
+	if err := Exists("nowhere"); !errors.Is(err, ErrNoService) {
+		t.Errorf("nowhere: %v", err)
+	}
+}
+
 func TestServicesThatCannotBeReadSaySo(t *testing.T) {
 	services(t, map[string]string{"loop": "@include loop\n", "short": "auth required\n", "broken": "@include nowhere\n"})
 	if _, err := Read("nowhere"); !errors.Is(err, ErrNoService) {
 		t.Errorf("%v", err)
 	}
-	for name, want := range map[string]string{"loop": "include each other", "short": "short:1: ", "broken": "nowhere: no such PAM service"} {
+	for name, want := range map[string]string{"loop": "include each other", "short": "short:1: ", "broken": "nowhere: no file of that name"} {
 		if _, err := Read(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}

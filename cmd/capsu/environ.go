@@ -63,7 +63,7 @@ func (e *environment) list() []string {
 // have put beside it, past PAM: like the caller's, it is gone in a login.
 func environ(o *sessionOptions, caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
 	kept := map[string]bool{"TERM": true}
-	for _, name := range o.keep {
+	for _, name := range o.whitelist {
 		kept[name] = !slices.Contains(alwaysSet, name)
 	}
 	var e environment
@@ -110,7 +110,7 @@ func valueOf(environ []string, name string) (value string, found bool) {
 }
 
 // shellOf returns the shell to run: the one asked for if the target may choose
-// (spec section 3), else the target's own, else /bin/sh.
+// (su(1)), else the target's own, else /bin/sh.
 func shellOf(asked string, u *account.User, rootCalls bool) (shell string, ignored bool) {
 	own := u.Shell
 	if own == "" {

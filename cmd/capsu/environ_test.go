@@ -31,7 +31,7 @@ func TestEnvironmentOfASession(t *testing.T) {
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GOPATH=/go", "B=l1\nl2"}},
 		"preserved, but login": {ghost, nil, sessionOptions{preserve: true, login: true}, account.Defs{"env_path": "/p"},
 			[]string{"TERM=vt100", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
-		"kept by a login": {ghost, nil, sessionOptions{login: true, keep: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
+		"kept by a login": {ghost, nil, sessionOptions{login: true, whitelist: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
 			[]string{"TERM=vt100", "B=l1\nl2", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
 		"PATH always": {root, nil, plain, account.Defs{"always_set_path": "yes", "env_supath": "/s"},
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "PATH=/s", "SHELL=/bin/sh"}},
@@ -49,9 +49,9 @@ func TestWhatModulesPutIntoTheEnvironmentReachesASessionThatIsNoLogin(t *testing
 		"A=module HOME=/home/ghost B=2 SHELL=/bin/sh USER=ghost LOGNAME=ghost": {},
 		"A=module HOME=/y B=2": {preserve: true},
 		"PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost":         {login: true},
-		"B=1 PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost C=3": {login: true, keep: []string{"B"}},
+		"B=1 PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost C=3": {login: true, whitelist: []string{"B"}},
 	} {
-		got := environ(&o, append(caller, "B=1"), left, []string{"C=3"}[:len(o.keep)], ghost, "/bin/sh", account.Defs{"env_path": "/p"})
+		got := environ(&o, append(caller, "B=1"), left, []string{"C=3"}[:len(o.whitelist)], ghost, "/bin/sh", account.Defs{"env_path": "/p"})
 		if !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%q, want %s", got, want)
 		}

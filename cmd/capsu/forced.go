@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"capsu/descriptor"
+	"capsu/say"
 	"capsu/site"
 )
 
 // The ssh forced command: a session for a line of authorized_keys. Nobody can
-// be asked, standard output and error are somebody's data, and what the key's
+// be asked, standard output and error carry data, and what the key's
 // holder says is the command and nothing else: it never reaches capsu's options.
 
 // originalCommand is the variable in which sshd(8) says what its client asked
@@ -29,19 +30,20 @@ func isOfSSH(name string) bool {
 	return strings.HasPrefix(name, "LC_") || slices.Contains(ofSSH, name)
 }
 
-// force makes of o what the ssh client asks for: a command, also an empty one,
-// or a login, which is for a person at a terminal.
-func (o *sessionOptions) force(environ []string, onTerminal bool) error {
-	command, asked := valueOf(environ, originalCommand)
+// force returns what the ssh client asks for: a command, also an empty one, or a login,
+// which is for a person at a terminal.
+func (o *sessionOptions) force(environ []string, onTerminal bool) (*sessionOptions, error) {
+	asked := *o
+	command, isCommand := valueOf(environ, originalCommand)
 	switch {
-	case asked:
-		o.command, o.hasCommand = withSFTP(command), true
+	case isCommand:
+		asked.command, asked.hasCommand = withSFTP(command), true
 	case onTerminal:
-		o.login = true
+		asked.login = true
 	default:
-		return errors.New("--forced-command: no command of the ssh client's, and no terminal for a login")
+		return nil, errors.New("--forced-command: no command of the ssh client's, and no terminal for a login")
 	}
-	return nil
+	return &asked, nil
 }
 
 // withSFTP names the server where the command is sshd's own word for it. It
@@ -58,16 +60,16 @@ func withSFTP(command string) string {
 // onTerminal tells whether the caller has a terminal to see and to type on.
 func onTerminal() bool { return descriptor.IsTerminal(0) && descriptor.IsTerminal(1) }
 
-// chooseService settles which PAM service asks: by the kind of session, or the
+// serviceOf settles which PAM service asks: by the kind of session, or the
 // one of --service, if the site lets the caller name it.
-func (o *sessionOptions) chooseService(allowed []string) error {
+func (o *sessionOptions) serviceOf(allowed []string) (string, error) {
 	switch {
 	case o.service != "" && !slices.Contains(allowed, o.service):
-		return hinted("Services in "+site.DefaultFile+" says which may be named", "--service %s: may not be named", o.service)
-	case o.service == "" && o.login:
-		o.service = "capsu-l"
-	case o.service == "":
-		o.service = "capsu"
+		return "", say.Hinted("Services in "+site.DefaultFile+" says which may be named", "--service %s: may not be named", o.service)
+	case o.service != "":
+		return o.service, nil
+	case o.login:
+		return "capsu-l", nil
 	}
-	return nil
+	return "capsu", nil
 }

@@ -28,19 +28,21 @@ func TestTheCommandIsTheSSHClients(t *testing.T) {
 		" internal-sftp":              " internal-sftp",
 		"/bin/internal-sftp":          "/bin/internal-sftp",
 	} {
-		o := sessionOptions{user: "ghost", forced: true}
-		if err := o.force([]string{"A=b", originalCommand + "=" + asked}, true); err != nil || !o.hasCommand || o.login || o.command != want {
-			t.Errorf("%q: %q, %+v, %v", asked, o.command, o, err)
+		key := sessionOptions{user: "ghost", forced: true}
+		o, err := key.force([]string{"A=b", originalCommand + "=" + asked}, true)
+		if err != nil || !o.hasCommand || o.login || o.command != want || key.hasCommand {
+			t.Errorf("%q: %+v, %v", asked, o, err)
+			continue
 		}
-		if got := arguments("/bin/sh", &o); !slices.Equal(got, []string{"sh", "-c", want}) {
+		if got := arguments("/bin/sh", o); !slices.Equal(got, []string{"sh", "-c", want}) {
 			t.Errorf("%q: %q", asked, got)
 		}
 	}
-	o := sessionOptions{forced: true}
-	if err := o.force([]string{"A=b"}, true); err != nil || !o.login || o.hasCommand {
+	key := sessionOptions{forced: true}
+	if o, err := key.force([]string{"A=b"}, true); err != nil || !o.login || o.hasCommand {
 		t.Errorf("on a terminal: %+v, %v", o, err)
 	}
-	if err := o.force([]string{"A=b"}, false); err == nil || strings.Contains(err.Error(), "\n") {
+	if _, err := key.force([]string{"A=b"}, false); err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("without a command: %v", err)
 	}
 }
@@ -58,9 +60,9 @@ func TestOnlyServicesOfTheSiteMayBeNamed(t *testing.T) {
 		{sessionOptions{service: "../capsu-ssh"}, ""},
 		{sessionOptions{service: "Capsu"}, ""},
 	} {
-		err := c.o.chooseService(allowed)
-		if (err != nil) != (c.want == "") || err == nil && c.o.service != c.want {
-			t.Errorf("%q: %v, want %q", c.o.service, err, c.want)
+		got, err := c.o.serviceOf(allowed)
+		if (err != nil) != (c.want == "") || got != c.want {
+			t.Errorf("%q: %q, %v, want %q", c.o.service, got, err, c.want)
 		}
 	}
 }
@@ -68,7 +70,7 @@ func TestOnlyServicesOfTheSiteMayBeNamed(t *testing.T) {
 func TestEnvironmentOfAForcedCommand(t *testing.T) {
 	caller := []string{"SSH_ORIGINAL_COMMAND=id", "SSH_CONNECTION=c", "SSH_CLIENT=d", "SSH_TTY=/dev/pts/1", "SSH_AUTH_SOCK=/x", "SSH_USER_AUTH=/y",
 		"LANG=C", "LC_ALL=C", "LC_X=1", "LCX=1", "TERM=xterm", "LD_PRELOAD=/x", "BASH_ENV=/x", "ENV=/x", "HOME=/h", "PATH=/p", "MAIL=/m", "KEPT=1"}
-	o := sessionOptions{forced: true, keep: []string{"KEPT", originalCommand}}
+	o := sessionOptions{forced: true, whitelist: []string{"KEPT", originalCommand}}
 	want := []string{"SSH_CONNECTION=c", "SSH_CLIENT=d", "SSH_TTY=/dev/pts/1", "LANG=C", "LC_ALL=C", "LC_X=1", "TERM=xterm", "KEPT=1",
 		"PATH=/q", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}
 	u := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
@@ -80,11 +82,11 @@ func TestEnvironmentOfAForcedCommand(t *testing.T) {
 // What a stack would have asked is for whoever can mend the stack.
 func TestARefusedPromptIsToldToThePersonAndNotToTheKeysHolder(t *testing.T) {
 	refused := &pamconv.Error{Call: "pam_authenticate", Status: pam.ErrConv, Conversation: &pamconv.PromptError{Text: "Token for ghost: "}}
-	err := authentication(&sessionOptions{mute: true}, refused)
+	err := authentication("capsu", false, refused)
 	if err == nil || err.Error() != `prompt: "Token for ghost: ", and nobody may be asked` || hintOf(err) == "" {
 		t.Errorf("-n: %v, hint %q", err, hintOf(err))
 	}
-	err = authentication(&sessionOptions{mute: true, forced: true}, refused)
+	err = authentication("capsu", true, refused)
 	var neutral *authenticationError
 	if !errors.As(err, &neutral) || err.Error() != "authentication failure" || hintOf(err) != "" {
 		t.Errorf("--forced-command: %v, hint %q", err, hintOf(err))

@@ -1,3 +1,3 @@
 package main
 
-import _ "capsu/cmd/capsu/inert" // no front, no monitor
+import _ "capsu/front/inert" // no front, no monitor

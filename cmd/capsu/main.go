@@ -1,12 +1,14 @@
 // Capsu runs a shell as another user, by file capabilities and PAM, with the
-// capabilities that capability.conf grants. start.c has already run when main
-// begins: this process is the monitor, and the front waits for it.
+// capabilities that capability.conf grants. Package front has already split the
+// process in two when main begins: this one is the monitor, and the front waits for it.
 package main
 
 import (
 	"fmt"
 	"os"
 	"runtime"
+
+	"capsu/front"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,47 +19,52 @@ const version = "0.1.0"
 // identity, and the fork of the session belong there.
 func init() { runtime.LockOSThread() }
 
-func main() { end(capsu()) }
+func main() {
+	start, fault := front.Take()
+	by, status := capsu(start, fault)
+	start.End(by, status)
+	os.Exit(status)
+}
 
 // capsu is the program up to its end: by the signal that whoever waits for the
 // front will tell of, or with a status.
-func capsu() (by unix.Signal, status int) {
+func capsu(start *front.Start, fault error) (by unix.Signal, status int) {
+	v := &voice{front: start.Front}
 	// A fault of capsu's own ends it like any other; run has closed by then.
 	defer func() {
 		if r := recover(); r != nil {
-			report(fmt.Errorf("internal error: %v", r))
+			v.report(fmt.Errorf("internal error: %v", r))
 			by, status = 0, exitOwn
 		}
 	}()
-	s, fault := newStart()
-	_, posix := valueOf(s.environ, "POSIXLY_CORRECT")
+	_, posix := valueOf(start.Environ, "POSIXLY_CORRECT")
 	o, err := parse(os.Args, posix)
 	switch {
 	case err != nil:
-		report(err)
+		v.report(err)
 		return 0, exitOwn
 	case o.help:
-		tell(usage)
+		v.tell(usage)
 		return 0, 0
 	case o.version:
-		tell("capsu " + version + "\n")
+		v.tell("capsu " + version + "\n")
 		return 0, 0
 	case fault != nil:
-		report(fault)
+		v.report(explain(fault))
 		return 0, exitOwn
 	}
-	ended, err := run(&o.session, s)
+	ended, err := run(&o.session, start, v)
 	if ended == nil {
 		if err != nil {
-			report(err)
+			v.report(err)
 		}
 		return 0, statusOf(err)
 	}
 	if err != nil { // what closing said
-		aside(describe(err))
+		v.aside(describe(err))
 	}
 	if ended.By == 0 {
-		tellSignal(ended.Status)
+		v.aside(signalText(ended.Status))
 	}
 	return ended.By, statusOfSession(ended.Status)
 }

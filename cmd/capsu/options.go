@@ -4,7 +4,7 @@ package main
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_CAPABILITIES = 'C', OPT_COMMAND = 'c', OPT_FAST = 'f', OPT_GROUP = 'g', OPT_HELP = 'h', OPT_KEEP = 'w',
+enum { OPT_CAPABILITIES = 'C', OPT_COMMAND = 'c', OPT_FAST = 'f', OPT_GROUP = 'g', OPT_HELP = 'h', OPT_WHITELIST = 'w',
        OPT_LOGIN = 'l', OPT_NON_INTERACTIVE = 'n', OPT_PRESERVE = 'm', OPT_PRESERVE_TOO = 'p', OPT_PTY = 'P', OPT_NO_PTY = 'T', OPT_SHELL = 's', OPT_SUPP_GROUP = 'G', OPT_VERSION = 'V',
        OPT_DROP = 256, OPT_FORCED_COMMAND, OPT_NO_NEW_PRIVS, OPT_SERVICE, OPT_SESSION_COMMAND };
 
@@ -27,7 +27,7 @@ static const struct option long_options[] = {
 	{"shell", required_argument, NULL, OPT_SHELL},
 	{"supp-group", required_argument, NULL, OPT_SUPP_GROUP},
 	{"version", no_argument, NULL, OPT_VERSION},
-	{"whitelist-environment", required_argument, NULL, OPT_KEEP},
+	{"whitelist-environment", required_argument, NULL, OPT_WHITELIST},
 	{NULL, 0, NULL, 0},
 };
 
@@ -50,7 +50,7 @@ import (
 	"unsafe"
 
 	"capsu/policy"
-	"capsu/records"
+	"capsu/say"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -98,25 +98,25 @@ type options struct {
 
 // sessionOptions is what a session is asked to be.
 type sessionOptions struct {
-	login      bool
-	command    string
-	hasCommand bool // -c '' is a command too
-	sameLeader bool // --session-command: no session (setsid) of its own
-	fast       bool
-	shell      string
-	preserve   bool     // -m; a login ignores it
-	keep       []string // -w
-	pty, noPty bool
-	group      string   // -g
-	groups     []string // -G
-	narrow     *cap.IAB // -C; nil: the grant
-	drop       *cap.IAB // --drop
-	noNewPrivs bool
-	mute       bool   // -n: nobody is asked
-	forced     bool   // --forced-command, which implies mute
-	service    string // --service; from chooseService on the one in use
-	user       string
-	arguments  []string // for the shell
+	login          bool
+	command        string
+	hasCommand     bool // -c '' is a command too
+	sameSession    bool // --session-command: no session (setsid) of its own
+	fast           bool
+	shell          string
+	preserve       bool     // -m; a login ignores it
+	whitelist      []string // -w
+	pty, noPty     bool
+	group          string   // -g
+	groups         []string // -G
+	narrow         *cap.IAB // -C; nil: the grant
+	drop           *cap.IAB // --drop
+	noNewPrivs     bool
+	nonInteractive bool   // -n: nobody is asked
+	forced         bool   // --forced-command, which implies nonInteractive
+	service        string // --service
+	user           string
+	arguments      []string // for the shell
 }
 
 // fresh tells whether the environment is made anew, and the session starts at home.
@@ -159,7 +159,7 @@ func (o *sessionOptions) check() error {
 	switch {
 	case o.user == "":
 		return &usageError{"user: empty name"}
-	case o.preserve && o.keep != nil:
+	case o.preserve && o.whitelist != nil:
 		return &usageError{"-m and -w: exclude each other, for -w names what --login keeps"}
 	case o.pty && o.noPty:
 		return &usageError{"-P and -T: exclude each other"}
@@ -222,9 +222,9 @@ func (o *options) read(argv []string, posix bool) (rest []string, err error) {
 				return nil, err
 			}
 		case C.OPT_NON_INTERACTIVE:
-			o.session.mute = true
+			o.session.nonInteractive = true
 		case C.OPT_FORCED_COMMAND:
-			o.session.forced, o.session.mute = true, true
+			o.session.forced, o.session.nonInteractive = true, true
 		case C.OPT_SERVICE:
 			if o.session.service, err = named("--service", C.GoString(C.optarg)); err != nil {
 				return nil, err
@@ -233,7 +233,7 @@ func (o *options) read(argv []string, posix bool) (rest []string, err error) {
 			o.session.noNewPrivs = true
 		case C.OPT_COMMAND, C.OPT_SESSION_COMMAND:
 			o.session.command, o.session.hasCommand = C.GoString(C.optarg), true
-			o.session.sameLeader = c == C.OPT_SESSION_COMMAND
+			o.session.sameSession = c == C.OPT_SESSION_COMMAND
 		case C.OPT_FAST:
 			o.session.fast = true
 		case C.OPT_GROUP:
@@ -244,8 +244,8 @@ func (o *options) read(argv []string, posix bool) (rest []string, err error) {
 			o.session.groups = append(o.session.groups, C.GoString(C.optarg))
 		case C.OPT_PRESERVE, C.OPT_PRESERVE_TOO:
 			o.session.preserve = true
-		case C.OPT_KEEP:
-			o.session.keep = append(o.session.keep, strings.Split(C.GoString(C.optarg), ",")...)
+		case C.OPT_WHITELIST:
+			o.session.whitelist = append(o.session.whitelist, strings.Split(C.GoString(C.optarg), ",")...)
 		case C.OPT_PTY:
 			o.session.pty = true
 		case C.OPT_NO_PTY:
@@ -277,7 +277,7 @@ func named(option, text string) (string, error) {
 func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB, error) {
 	iab, err := parse(text)
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("%s %s: %v", option, records.Escape(text), err)}
+		return nil, &usageError{fmt.Sprintf("%s %s: %v", option, say.Escape(text), err)}
 	}
 	return iab, nil
 }
@@ -288,11 +288,11 @@ func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB,
 func badOption(missing bool, letter rune, word string) error {
 	switch {
 	case missing && len(word) > 1 && word[:2] == "--":
-		return &usageError{fmt.Sprintf("option %s: an argument is missing", records.Escape(word))}
+		return &usageError{fmt.Sprintf("option %s: an argument is missing", say.Escape(word))}
 	case missing:
 		return &usageError{fmt.Sprintf("option -%c: an argument is missing", letter)}
 	case letter != 0 && (len(word) < 2 || word[:2] != "--"):
-		return &usageError{fmt.Sprintf("option -%s: unknown", records.Escape(string(letter)))}
+		return &usageError{fmt.Sprintf("option -%s: unknown", say.Escape(string(letter)))}
 	}
-	return &usageError{fmt.Sprintf("option %s: unknown, ambiguous, or with an argument it does not take", records.Escape(word))}
+	return &usageError{fmt.Sprintf("option %s: unknown, ambiguous, or with an argument it does not take", say.Escape(word))}
 }

@@ -30,11 +30,11 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu -fmg team -G a -Gb ghost", sessionOptions{user: "ghost", fast: true, preserve: true, group: "team", groups: []string{"a", "b"}}},
 		{"capsu -p ghost", sessionOptions{user: "ghost", preserve: true}},
 		{"capsu --pres --gr=1 --supp 2 ghost", sessionOptions{user: "ghost", preserve: true, group: "1", groups: []string{"2"}}},
-		{"capsu -w A,B --white C - ghost", sessionOptions{user: "ghost", login: true, keep: []string{"A", "B", "C"}}},
-		{"capsu --session-command x ghost", sessionOptions{user: "ghost", hasCommand: true, command: "x", sameLeader: true}},
+		{"capsu -w A,B --white C - ghost", sessionOptions{user: "ghost", login: true, whitelist: []string{"A", "B", "C"}}},
+		{"capsu --session-command x ghost", sessionOptions{user: "ghost", hasCommand: true, command: "x", sameSession: true}},
 		{"capsu --session-command x -c y ghost", sessionOptions{user: "ghost", hasCommand: true, command: "y"}},
-		{"capsu -n ghost", sessionOptions{user: "ghost", mute: true}},
-		{"capsu --forced --service=capsu-ssh ghost", sessionOptions{user: "ghost", forced: true, mute: true, service: "capsu-ssh"}},
+		{"capsu -n ghost", sessionOptions{user: "ghost", nonInteractive: true}},
+		{"capsu --forced --service=capsu-ssh ghost", sessionOptions{user: "ghost", forced: true, nonInteractive: true, service: "capsu-ssh"}},
 		{"capsu --command= ghost", sessionOptions{user: "ghost", hasCommand: true}},
 	} {
 		o, err := parse(strings.Fields(c.argv), false)

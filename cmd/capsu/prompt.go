@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"capsu/launcher"
+	"capsu/front"
 	"capsu/pamconv"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +11,10 @@ import (
 
 // outside is the front as a prompt sees it: a key stops or ends the prompt
 // that waits, and nothing else.
-type outside struct{ *launcher.Front }
+type outside struct {
+	*front.Front
+	voice *voice
+}
 
 func (o outside) Descriptor() int { return o.FD }
 
@@ -37,7 +40,7 @@ func (o outside) Stop(sig unix.Signal) (stopped bool, err error) {
 	return stopped, err
 }
 
-func (o outside) Show(fd int, text string) { show(fd, text) }
+func (o outside) Show(fd int, text string) { o.voice.show(fd, text) }
 
 func interrupted(sig unix.Signal) error {
 	switch sig {

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"strings"
 
-	"capsu/descriptor"
+	"capsu/account"
 	"capsu/interpose"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/policy"
 	"capsu/privilege"
-	"capsu/records"
+	"capsu/say"
+	"capsu/site"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,17 +48,17 @@ func statusOfSession(w unix.WaitStatus) int {
 	return w.ExitStatus()
 }
 
-// tellSignal says which signal ended a session, as su and shells do.
-func tellSignal(w unix.WaitStatus) {
+// signalText says which signal ended a session, as su and shells do; nothing of another end.
+func signalText(w unix.WaitStatus) string {
 	if !w.Signaled() {
-		return
+		return ""
 	}
 	text := w.Signal().String()
 	text = strings.ToUpper(text[:1]) + text[1:]
 	if w.CoreDump() {
 		text += " (core dumped)"
 	}
-	aside(text + "\n")
+	return text + "\n"
 }
 
 // authenticationError says the same whatever its cause, which is for the
@@ -79,28 +80,28 @@ func reason(err error) string {
 }
 
 // authentication turns what the stack said into what may be told: nothing
-// that depends on the target. What the person did himself, and a stack that
+// that depends on the target. What callers did themselves, and a stack that
 // cannot be loaded for anybody, is told; so is what would have been asked, but
-// not to the holder of an ssh key, who need not know what his key lacks.
-func authentication(o *sessionOptions, err error) error {
+// not to the holder of an ssh key, who need not know what the key lacks.
+func authentication(service string, forced bool, err error) error {
 	var e *pamconv.Error
 	switch {
 	case err == nil, !errors.As(err, &e):
 		return err
-	case e.Conversation != nil && o.forced:
+	case e.Conversation != nil && forced:
 		return &authenticationError{cause: fmt.Errorf("prompt: %w", e.Conversation)}
 	case e.Conversation != nil:
 		return fmt.Errorf("prompt: %w", e.Conversation)
 	case e.Misconfigured():
-		return &serviceError{o.service, e.Status}
+		return &serviceError{service, e.Status}
 	}
 	return &authenticationError{cause: e}
 }
 
 // accounting is authentication of the account phase. That may speak for itself,
 // but to the holder of an ssh key a refusal is a refusal, and takes as long.
-func accounting(o *sessionOptions, err error) error {
-	if err == nil || !o.forced {
+func accounting(forced bool, err error) error {
+	if err == nil || !forced {
 		return err
 	}
 	return &authenticationError{cause: err, owes: true}
@@ -115,34 +116,22 @@ type serviceError struct {
 func (e *serviceError) Error() string { return fmt.Sprintf("PAM service %s: %v", e.service, e.err) }
 func (e *serviceError) Unwrap() error { return e.err }
 
-// hintedError carries the remedy with the fault.
-type hintedError struct {
-	err  error
-	hint string
-}
-
-func (e *hintedError) Error() string { return e.err.Error() }
-func (e *hintedError) Unwrap() error { return e.err }
-
-func hinted(hint, format string, a ...any) error {
-	return &hintedError{fmt.Errorf(format, a...), hint}
-}
-
 // hintOf returns what to do about an error, or nothing.
 func hintOf(err error) string {
-	var h *hintedError
 	var beyond *policy.BeyondError
 	var more *launcher.BeyondError
 	var rule *policy.Error
 	var usage *usageError
-	var service *serviceError
+	var conflict *site.ConflictError
+	var service *account.ServiceError
+	var stack *serviceError
 	var limit *interpose.LimitError
 	var call *pamconv.Error
 	var prompt *pamconv.PromptError
 	var surprise *privilege.SurpriseError
 	switch {
-	case errors.As(err, &h):
-		return h.hint
+	case say.HintOf(err) != "":
+		return say.HintOf(err)
 	case errors.As(err, &surprise):
 		return "a module of the PAM service has left the process another one than it was; take it out of the service"
 	case errors.As(err, &usage):
@@ -150,12 +139,18 @@ func hintOf(err error) string {
 	case errors.As(err, &beyond) && beyond.Bounding:
 		return "the process that started capsu lacks it too; start capsu from one that has it in its bounding set"
 	case errors.As(err, &beyond):
-		return fmt.Sprintf("as root: ./install.sh --caps %v, or take ^%v from the rule", beyond.Capability, beyond.Capability)
+		return fmt.Sprintf("as root: give capsu's file %v as well (setcap), or take ^%v from the rule", beyond.Capability, beyond.Capability)
 	case errors.As(err, &more):
 		return "-C can only take less; 'capsuctl explain USER' shows the grant"
+	case errors.Is(err, policy.ErrNoRule):
+		return "an administrator can write a rule for the target: capability.conf(5)"
+	case errors.As(err, &conflict):
+		return "an administrator can change that line, or what contradicts it: capsu.conf(5)"
+	case errors.As(err, &service):
+		return "the name service does not answer as it should; see whether getent(1) finds users and groups"
 	case errors.As(err, &rule):
 		return "no session is opened with a file that cannot be relied on; root can mend it"
-	case errors.As(err, &service):
+	case errors.As(err, &stack):
 		return "see syslog (authpriv) for what libpam could not load"
 	case errors.As(err, &prompt):
 		return "-n needs a PAM service that asks nothing; --service names another one"
@@ -183,55 +178,16 @@ func hintOf(err error) string {
 	return ""
 }
 
-// report prints an error and what to do about it.
-func report(err error) { say(describe(err)) }
-
-// describe is an error in lines; joined errors have a line each, the same ones once.
+// describe is an error in lines, with what to do about it.
 func describe(err error) string {
 	var u *usageError
 	if errors.As(err, &u) {
-		return fmt.Sprintf("capsu: %s\n%s\n", records.Escape(u.Error()), hintOf(err))
+		return fmt.Sprintf("capsu: %s\n%s\n", say.Escape(u.Error()), hintOf(err))
 	}
-	var text strings.Builder
 	// What follows from a surprise is for the system log alone.
 	var surprise *privilege.SurpriseError
 	if errors.As(err, &surprise) {
 		err = surprise
 	}
-	said := map[string]bool{} // what is wrong each closing finds
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		if said[line] {
-			continue
-		}
-		said[line] = true
-		fmt.Fprintf(&text, "capsu: %s\n", records.Escape(line))
-	}
-	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(&text, "capsu: hint: %s\n", records.Escape(hint))
-	}
-	return text.String()
+	return say.Lines("capsu", err, hintOf(err))
 }
-
-// aside says what does not decide whether there is a session. Under
-// --forced-command, where all that can be seen is the session's, run has it go
-// to the system log.
-var aside = say
-
-func warn(err error) { aside("capsu: warning: " + records.Escape(err.Error()) + "\n") }
-
-// say and tell write to standard error and output, unless the front has left:
-// then its caller reads something else there.
-func say(text string)  { show(2, text) }
-func tell(text string) { show(1, text) }
-
-func show(fd int, text string) {
-	switch {
-	case front == nil:
-		descriptor.Show(fd, text, nil)
-	case !front.Left():
-		front.Show(fd, text)
-	}
-}
-
-// front is the monitor's, once there is one.
-var front *launcher.Front

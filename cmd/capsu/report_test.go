@@ -39,18 +39,18 @@ func TestExitStatusOfEachFault(t *testing.T) {
 func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 	for _, status := range []pam.Error{pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied, pam.ErrAcctExpired,
 		pam.ErrCredInsufficient, pam.ErrAuthinfoUnavail, pam.ErrSystem, pam.ErrIgnore, pam.ErrConv} {
-		err := authentication(&sessionOptions{service: "capsu"}, &pamconv.Error{Call: "pam_authenticate", Status: status})
+		err := authentication("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
 		if err == nil || err.Error() != "authentication failure" || hintOf(err) != "" {
 			t.Errorf("%v: %v, hint %q", status, err, hintOf(err))
 		}
 	}
 	for _, status := range []pam.Error{pam.ErrModuleUnknown, pam.ErrOpen, pam.ErrSymbol, pam.ErrAbort} {
-		err := authentication(&sessionOptions{service: "capsu"}, &pamconv.Error{Call: "pam_authenticate", Status: status})
+		err := authentication("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
 		if err == nil || hintOf(err) == "" {
 			t.Errorf("%v: %v", status, err)
 		}
 	}
-	err := authentication(&sessionOptions{service: "capsu"}, &pamconv.Error{Status: pam.ErrAuth, Conversation: pamconv.ErrEndOfInput})
+	err := authentication("capsu", false, &pamconv.Error{Status: pam.ErrAuth, Conversation: pamconv.ErrEndOfInput})
 	if !errors.Is(err, pamconv.ErrEndOfInput) {
 		t.Errorf("end of input: %v", err)
 	}

@@ -5,133 +5,97 @@ import (
 	"fmt"
 
 	"capsu/account"
+	"capsu/front"
 	"capsu/interpose"
 	"capsu/launcher"
 	"capsu/pamconv"
 	"capsu/privilege"
 	"capsu/records"
-	"capsu/site"
+	"capsu/tty"
 )
 
-// run is a session from beginning to end: the stages of the specification's
-// section 4, in order. What a stage opens, the next line closes again, on
-// every path. ended is nil if there was no session; an error beside it is what
-// closing said.
-func run(o *sessionOptions, s *start) (ended *launcher.Result, err error) {
-	attempt := &records.Attempt{Caller: fmt.Sprint("uid ", s.caller), Target: o.user, Terminal: terminal(), Program: ownPath()}
+// session is what its stages share. Each stage is a method, called by run in this order.
+type session struct {
+	o        *sessionOptions // as asked: nothing changes them
+	start    *front.Start
+	voice    *voice
+	leader   *privilege.Leader
+	attempt  *records.Attempt // for the system log and the other records
+	caller   *account.User
+	conf     *configuration
+	service  string // of PAM
+	groups   groupChoice
+	tx       *pamconv.Transaction
+	target   *target
+	terminal *tty.Pty // the session's own, or nil
+	undo     closings
+}
+
+// run is a session from beginning to end. What a stage opens it registers for closing on
+// the next line, and that is closed again on every path. ended is nil if there was no
+// session; an error beside it is what closing said.
+func run(o *sessionOptions, start *front.Start, v *voice) (ended *launcher.Result, err error) {
+	s := &session{o: o, start: start, voice: v, conf: &configuration{}, attempt: &records.Attempt{
+		Caller: fmt.Sprint("uid ", start.Caller), Target: o.user, Terminal: terminal(), Program: ownPath(),
+	}}
 	defer func() {
 		if err != nil {
-			attempt.Failed(reason(err))
+			s.attempt.Failed(reason(err))
 		}
 	}()
-	l, err := privilege.Settle() // 2
-	if err != nil {
-		return nil, err
-	}
-	attempt.Privileged = recording(l)
-	caller, err := account.ByUID(s.caller)
-	if err != nil {
-		return nil, fmt.Errorf("caller: %w", err)
-	}
-	attempt.Caller = caller.Name
-	if o.forced {
-		aside = attempt.Note
-		if err := o.force(s.environ, onTerminal()); err != nil {
+	defer func() { s.warnOfLacking(err) }()
+	defer s.undo.run(&err)
+
+	for _, stage := range []func() error{
+		s.settle,       // this thread alone is privileged; who calls, and what the site says of them
+		s.open,         // the PAM transaction
+		s.authenticate, // the caller proves who they are, and the account may be used
+		s.resolve,      // the target: its account, groups, rule
+		s.credentials,  // its groups and credentials; the session is opened
+	} {
+		if err := stage(); err != nil {
 			return nil, err
 		}
-	}
-	conf, err := configure(o, caller)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { conf.closed(&err) }()
-	name, err := resolve(o.user, caller, conf.RootTarget, attempt)
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := chooseGroups(o, caller)
-	if err != nil {
-		return nil, err
-	}
-	if err := o.chooseService(conf.Services); err != nil {
-		return nil, err
-	}
-	if err := interpose.ShowUsual(caller.Home); err != nil {
-		return nil, err
-	}
-	tx, err := open(o, name, caller, s, l) // 3
-	if err != nil {
-		return nil, err
-	}
-	undo := closings{l: l}
-	defer undo.run(&err)
-	undo.add(tx.End)
-
-	tx.OnFailure(func(err error) (delay bool) {
-		attempt.Denied(reason(authentication(o, err)))
-		var prompt *pamconv.PromptError // by which nobody could have guessed at anything
-		return o.forced || !errors.As(err, &prompt)
-	})
-	if err := asking(l, s, func() error { return authenticate(tx, o, l) }); err != nil { // 4
-		attempt.Denied(reason(err))
-		var refused *authenticationError
-		if errors.As(err, &refused) && refused.owes {
-			pamconv.Delay()
+		if start.Front.Ending() != 0 { // the caller has left meanwhile
+			return nil, front.ErrEnded
 		}
-		return nil, err
 	}
-	if s.front.Ending() != 0 { // while the stack was asked
-		return nil, launcher.ErrStopped
-	}
-	if !o.login || o.hasCommand {
-		tx.Mute()
-	}
-	t, err := newTarget(tx, caller, chosen, s, l, conf) // 5
+	child, err := s.launch()
 	if err != nil {
 		return nil, err
 	}
-	if t.user.Name != attempt.Target {
-		attempt.Renamed(t.user.Name)
+	return launcher.Wait(s.leader, child, start.Front, s.conf.Grace)
+}
+
+// settle ends the start: the leader is the guard, with nothing effective. Then it finds
+// out what is asked for, and whether the site allows it.
+func (s *session) settle() (err error) {
+	if s.leader, err = privilege.Settle(); err != nil {
+		return err
 	}
-	if err := l.ActFor(t.user.UID); err != nil { // 6
-		return nil, err
+	s.undo.leader = s.leader
+	s.attempt.Privileged = recording(s.leader)
+	if s.caller, err = account.ByUID(s.start.Caller); err != nil {
+		return fmt.Errorf("caller: %w", err)
 	}
-	if t.terminal, err = openTerminal(l, o, t, conf.Pty); err != nil {
-		return nil, err
+	s.attempt.Caller = s.caller.Name
+	if s.o.forced {
+		s.voice.log = s.attempt.Note
+		if s.o, err = s.o.force(s.start.Environ, onTerminal()); err != nil {
+			return err
+		}
 	}
-	undo.add(t.terminal.Close)
-	if err := l.Call(func() error { return establish(tx, l, &undo, t, s) }); err != nil { // 7
-		return nil, err
+	if err := s.configure(); err != nil {
+		return err
 	}
-	if o.login { // not before: modules would take the target for whoever logged in here
-		undo.add(attempt.Login(t.terminal.NameOr(attempt.Terminal)))
+	if err := s.name(); err != nil {
+		return err
 	}
-	// While it is the target's no module runs, which could keep it so.
-	if err := conf.giveTerminal(l, t, &undo); err != nil {
-		return nil, err
+	if s.groups, err = chooseGroups(s.o, s.caller); err != nil {
+		return err
 	}
-	if s.front.Ending() != 0 {
-		return nil, launcher.ErrStopped
-	}
-	limits := interpose.SessionLimits() // 8
-	if err := limits.Startable(); err != nil {
-		return nil, err
-	}
-	spec, err := t.spec(tx, o, s, limits, conf)
-	if err != nil {
-		return nil, err
-	}
-	child, err := launcher.Launch(l, spec, s.front, warn)
-	if err != nil {
-		return nil, err
-	}
-	err = conf.leave(l, t) // 9
-	tuple, e := child.Tuple()
-	if err = errors.Join(err, e); err != nil {
-		return nil, errors.Join(err, launcher.End(l, child))
-	}
-	attempt.Opened(tuple.String())
-	return launcher.Wait(l, child, s.front, conf.Grace) // then 10: the closings
+	s.service, err = s.o.serviceOf(s.conf.Services)
+	return err
 }
 
 // recording gives records what they need: CAP_AUDIT_WRITE, and the group that
@@ -149,129 +113,38 @@ func recording(l *privilege.Leader) func(f func() error) error {
 	}
 }
 
-// closings is what a session has opened, each with its closing. They run in
-// reverse, in one stretch of privilege, whatever happens.
-type closings struct {
-	l    *privilege.Leader
-	each []func() error
-}
-
-func (c *closings) add(closing func() error) { c.each = append(c.each, closing) }
-
-// run keeps what closing says beside what went wrong before. What cannot be
-// closed with privilege is closed without.
-func (c *closings) run(err *error) {
-	all := func() (said error) {
-		for i := len(c.each) - 1; i >= 0; i-- {
-			said = errors.Join(said, c.l.Call(c.each[i]))
-		}
-		return said
-	}
-	ran := false
-	said := c.l.Call(func() error { ran = true; return all() })
-	if !ran {
-		for i := len(c.each) - 1; i >= 0; i-- {
-			said = errors.Join(said, c.each[i]())
-		}
-	}
-	*err = errors.Join(*err, said)
-}
-
-// resolve returns the name to authenticate for: the passwd entry's own, also
-// of a uid, else the name as typed, which is the stack's to refuse like a wrong
-// password.
-func resolve(typed string, caller *account.User, rootTarget bool, a *records.Attempt) (string, error) {
-	u, err := account.ByName(typed)
-	if errors.Is(err, account.ErrUnknown) {
-		u, err = account.ByNumber(typed)
-	}
-	if err != nil {
-		return typed, nil
-	}
-	a.Target, a.Known = u.Name, true
-	return u.Name, refuseRoot(u, caller, rootTarget)
-}
-
-// refuseRoot refuses uid 0 as a target for callers other than root, unless
-// RootTarget is on. What PAM_USER says after authentication is asked again.
-func refuseRoot(u, caller *account.User, allowed bool) error {
-	if u.UID == 0 && caller.UID != 0 && !allowed {
-		return hinted("name a user: capsu USER; root as a target needs RootTarget on in "+site.DefaultFile,
-			"%s: uid 0 is not a target for callers other than root (RootTarget is off)", u.Name)
-	}
-	return nil
-}
-
-// open starts the PAM transaction and tells the modules who asks, and where.
-func open(o *sessionOptions, user string, caller *account.User, s *start, l *privilege.Leader) (*pamconv.Transaction, error) {
-	if err := pamconv.CheckService(o.service); err != nil {
-		return nil, hinted("as root: ./install.sh installs capsu and capsu-l; others are yours to write", "PAM service %s: %w", o.service, err)
-	}
-	conv := &pamconv.Conversation{
-		In: 0, Out: 1, Err: 2,
-		Outside: outside{s.front}, Waiting: l.Waiting,
-		Refuse: o.mute,
-	}
-	if o.forced {
-		conv.Tell = func(text string) { aside("PAM: " + text) }
-	}
-	var tx *pamconv.Transaction
-	err := l.Call(func() (err error) {
-		if tx, err = pamconv.Start(o.service, user, "", conv); err != nil {
-			return authentication(o, err)
-		}
-		if tty := terminal(); tty != "" {
-			err = tx.SetTerminal(tty)
-		}
-		return errors.Join(err, tx.SetCaller(caller.Name))
-	})
-	if err != nil && tx != nil {
-		undo := closings{l, []func() error{tx.End}}
-		undo.run(&err)
-	}
-	return tx, err
-}
-
-// authenticate is stage 4. Its errors before pam_authenticate has succeeded
-// tell nothing about the target; after it, the account phase speaks for itself,
-// unless nobody but the holder of an ssh key would hear it.
-func authenticate(tx *pamconv.Transaction, o *sessionOptions, l *privilege.Leader) error {
-	if err := l.Call(tx.Authenticate); err != nil {
-		return authentication(o, err)
-	}
-	err := l.Call(tx.Account)
-	if errors.Is(err, pamconv.ErrExpiredPassword) {
-		err = l.Call(func() error { return l.ForRoot(tx.ChangePassword) })
-	}
-	return accounting(o, err)
-}
-
-// asking runs f, in which modules ask, with the caller's gid and groups, as su
-// does. Before and after it the monitor has the guard's: what capsu reads itself
-// does not depend on the caller.
-func asking(l *privilege.Leader, s *start, f func() error) (err error) {
-	if s.caller == 0 {
-		return l.Call(f)
-	}
-	if err := l.Become(s.gid, s.groups); err != nil {
+// credentials opens the session: the target's groups with the caller's gid, as under su;
+// pam_setcred, which may add groups; pam_open_session. The two share one stretch of
+// privilege. Then a login is recorded, and has the terminal.
+func (s *session) credentials() error {
+	t := s.target
+	if err := s.leader.ActFor(t.user.UID); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.Become(s.guardGID, nil)) }()
-	return l.Call(f)
+	if err := s.openTerminal(); err != nil {
+		return err
+	}
+	s.undo.add(s.terminal.Close)
+	if err := s.leader.Call(s.establish); err != nil {
+		return err
+	}
+	if s.o.login { // not before: modules would take the target for whoever logged in here
+		s.undo.add(s.attempt.Login(s.terminal.NameOr(s.attempt.Terminal)))
+	}
+	// While it is the target's no module runs, which could keep it so.
+	return s.giveTerminal()
 }
 
-// establish is the stages credentials and session, which share one stretch:
-// the target's groups with the caller's gid, as under su; setcred, which may add
-// groups; open_session.
-func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *target, s *start) error {
-	if err := l.Become(s.gid, t.groups); err != nil {
+func (s *session) establish() error {
+	l, t := s.leader, s.target
+	if err := l.Become(s.start.GID, t.groups); err != nil {
 		return err
 	}
 	err := l.Call(func() (err error) {
-		if err := tx.EstablishCredentials(); err != nil {
+		if err := s.tx.EstablishCredentials(); err != nil {
 			return err
 		}
-		undo.add(tx.DeleteCredentials)
+		s.undo.add(s.tx.DeleteCredentials)
 		t.groups, err = l.Groups()
 		return err
 	})
@@ -280,10 +153,67 @@ func establish(tx *pamconv.Transaction, l *privilege.Leader, undo *closings, t *
 	}
 	interpose.Sanitise()
 	return l.Call(func() error {
-		if err := tx.OpenSession(); err != nil {
+		if err := s.tx.OpenSession(); err != nil {
 			return err
 		}
-		undo.add(tx.CloseSession)
+		s.undo.add(s.tx.CloseSession)
 		return nil
 	})
+}
+
+// launch forks the child that becomes the session. The monitor keeps from there on what
+// closing needs.
+func (s *session) launch() (*launcher.Child, error) {
+	limits := interpose.SessionLimits()
+	if err := limits.Startable(); err != nil {
+		return nil, err
+	}
+	spec, err := s.spec(limits)
+	if err != nil {
+		return nil, err
+	}
+	child, err := launcher.Launch(s.leader, spec, s.start.Front, s.voice.warn)
+	if err != nil {
+		return nil, err
+	}
+	err = s.giveUp()
+	tuple, e := child.Tuple()
+	if err = errors.Join(err, e); err != nil {
+		return nil, errors.Join(err, launcher.End(s.leader, child))
+	}
+	s.attempt.Opened(tuple.String())
+	return child, nil
+}
+
+// closings is what a session has opened, each with its closing. They run in
+// reverse, in one stretch of privilege, whatever happens.
+type closings struct {
+	leader *privilege.Leader
+	each   []func() error
+}
+
+func (c *closings) add(closing func() error) { c.each = append(c.each, closing) }
+
+// run keeps what closing says beside what went wrong before. What cannot be
+// closed with privilege is closed without.
+func (c *closings) run(err *error) {
+	if len(c.each) == 0 {
+		return
+	}
+	ran := false
+	said := c.leader.Call(func() error {
+		ran = true
+		return c.reversed(c.leader.Call)
+	})
+	if !ran {
+		said = errors.Join(said, c.reversed(func(f func() error) error { return f() }))
+	}
+	*err = errors.Join(*err, said)
+}
+
+func (c *closings) reversed(call func(func() error) error) (said error) {
+	for i := len(c.each) - 1; i >= 0; i-- {
+		said = errors.Join(said, call(c.each[i]))
+	}
+	return said
 }

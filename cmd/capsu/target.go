@@ -8,7 +8,6 @@ import (
 	"capsu/account"
 	"capsu/interpose"
 	"capsu/launcher"
-	"capsu/pamconv"
 	"capsu/policy"
 	"capsu/privilege"
 	"capsu/tty"
@@ -26,8 +25,6 @@ type target struct {
 	own        []uint32 // groups by NSS
 	decision   policy.Decision
 	securebits cap.Secbits // of the session
-	caller     *account.User
-	terminal   *tty.Pty // the session's own, or nil
 }
 
 // groupChoice is what -g and -G say; nil where they say nothing.
@@ -64,35 +61,6 @@ func chooseGroups(o *sessionOptions, caller *account.User) (c groupChoice, err e
 	return c, nil
 }
 
-// newTarget is stage 5: PAM_USER read back, its account, its groups and its
-// rule. What cannot be granted ends the attempt here.
-func newTarget(tx *pamconv.Transaction, caller *account.User, chosen groupChoice, s *start, l *privilege.Leader, conf *configuration) (*target, error) {
-	name, err := tx.User()
-	if err != nil {
-		return nil, fmt.Errorf("PAM_USER: %w", err)
-	}
-	t := &target{caller: caller, named: name}
-	if t.user, err = account.ByName(name); err != nil {
-		return nil, err
-	}
-	if err := refuseRoot(t.user, caller, conf.RootTarget); err != nil {
-		return nil, err
-	}
-	if s.caller != 0 && t.user.UID == s.guard {
-		return nil, fmt.Errorf("%s: the guard is not a target", t.user.Name)
-	}
-	if err := t.setGroups(chosen); err != nil {
-		return nil, err
-	}
-	if err := conf.forTarget(t, s); err != nil {
-		return nil, err
-	}
-	if err := t.decide(l, conf); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
 // setGroups takes the target's groups by NSS, or what root has chosen.
 func (t *target) setGroups(chosen groupChoice) (err error) {
 	t.gid = t.user.GID
@@ -110,41 +78,31 @@ func (t *target) setGroups(chosen groupChoice) (err error) {
 	return nil
 }
 
-// spec is stage 8: what the child shall become.
-func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limits interpose.Limits, conf *configuration) (*launcher.Spec, error) {
-	handle, err := tx.Handle()
+// spec is what the child shall become.
+func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
+	o, t := s.o, s.target
+	handle, err := s.tx.Handle()
 	if err != nil {
 		return nil, err
 	}
-	// Account, groups and rule are of the user of stage 5: a module that means
-	// another one by now means another session.
-	if name, err := tx.User(); err != nil || name != t.named {
+	// Account, groups and rule are of the user whom resolve has found: a module that means
+	// another one now comes too late.
+	if name, err := s.tx.User(); err != nil || name != t.named {
 		return nil, errors.Join(fmt.Errorf("PAM_USER: is %s, after %s was decided on", name, t.named), err)
 	}
-	pamEnv, err := tx.Environment()
+	env, shell, err := s.environ()
 	if err != nil {
-		return nil, fmt.Errorf("PAM environment: %w", err)
+		return nil, err
 	}
-	var defs account.Defs
-	if !o.preserves() {
-		if defs, err = account.ReadDefs(); err != nil {
-			warn(err) // the search path is the built-in one
-		}
-	}
-	variables, ignored := interpose.Left()
-	shell := t.shell(o, s)
-	if o.preserve && o.login {
-		warn(errors.New("-m: ignored, --login makes a fresh environment"))
-	}
+	_, ignored := interpose.Left()
 	spec := &launcher.Spec{
 		PAM: handle,
-		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: s.identities(), OldGID: s.gid,
+		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: s.identities(), OldGID: s.start.GID,
 		Securebits: t.securebits,
-		NewSession: o.hasCommand && !o.sameLeader && t.terminal == nil,
-		Terminal:   t.terminal, Foreground: tty.Foreground(0), Remote: o.forced,
-		Limits: limits, Ignored: (s.ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.mask,
-		Path: shell, Args: arguments(shell, o),
-		Env: environ(o, s.environ, variables, pamEnv, t.user, shell, defs),
+		NewSession: o.hasCommand && !o.sameSession && s.terminal == nil,
+		Terminal:   s.terminal, Foreground: tty.Foreground(0), Remote: o.forced,
+		Limits: limits, Ignored: (s.start.Ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.start.Mask,
+		Path: shell, Args: arguments(shell, o), Env: env,
 	}
 	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.narrow, o.drop, o.noNewPrivs || t.blocksMore(o.narrow)
 	if o.fresh() {
@@ -156,28 +114,57 @@ func (t *target) spec(tx *pamconv.Transaction, o *sessionOptions, s *start, limi
 	case policy.None:
 		spec.Tuple = cap.NewIAB()
 	case policy.All:
-		spec.Passed = s.inheritable
+		spec.Passed = s.start.Inheritable
 	}
-	return spec, conf.restrict(spec)
+	return spec, s.conf.restrict(spec)
+}
+
+// environ returns the session's environment and its shell.
+func (s *session) environ() (env []string, shell string, err error) {
+	pam, err := s.tx.Environment()
+	if err != nil {
+		return nil, "", fmt.Errorf("PAM environment: %w", err)
+	}
+	var defs account.Defs
+	if !s.o.preserves() {
+		if defs, err = account.ReadDefs(); err != nil {
+			s.voice.warn(err) // the search path is the built-in one
+		}
+	}
+	shell = s.shell()
+	if s.o.preserve && s.o.login {
+		s.voice.warn(errors.New("-m: ignored, --login makes a fresh environment"))
+	}
+	left, _ := interpose.Left()
+	return environ(s.o, s.start.Environ, left, pam, s.target.user, shell, defs), shell, nil
+}
+
+// identities are the uids that the monitor has had, its caller's among them.
+func (s *session) identities() []uint32 {
+	uids := []uint32{0, s.start.Caller}
+	if s.start.Guard != privilege.Nobody {
+		uids = append(uids, s.start.Guard)
+	}
+	return uids
 }
 
 // shell chooses: -s, the caller's SHELL under -m, the target's own, /bin/sh.
-func (t *target) shell(o *sessionOptions, s *start) string {
-	asked, by := o.shell, "--shell"
-	if asked == "" && o.preserves() {
-		asked, _ = valueOf(s.environ, "SHELL")
+func (s *session) shell() string {
+	asked, by := s.o.shell, "--shell"
+	if asked == "" && s.o.preserves() {
+		asked, _ = valueOf(s.start.Environ, "SHELL")
 		by = "SHELL"
 	}
-	shell, ignored := shellOf(asked, t.user, t.caller.UID == 0)
+	shell, ignored := shellOf(asked, s.target.user, s.caller.UID == 0)
 	if ignored {
-		warn(fmt.Errorf("%s %s: ignored, the shell of %s is not in /etc/shells", by, asked, t.user.Name))
+		s.voice.warn(fmt.Errorf("%s %s: ignored, the shell of %s is not in /etc/shells", by, asked, s.target.user.Name))
 	}
 	return shell
 }
 
 // blocksMore tells whether -C blocks what the rule does not. A set-uid program
 // run without, say, cap_setuid cannot drop what it has: who narrows its
-// Bounding set by himself must not be able to run one (spec 5.4).
+// Bounding set must not be able to run one.
 func (t *target) blocksMore(narrow *cap.IAB) bool {
 	for c := cap.Value(0); narrow != nil && c < cap.MaxBits(); c++ {
 		blocked, err := narrow.GetVector(cap.Bound, c)

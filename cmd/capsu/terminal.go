@@ -11,7 +11,6 @@ import (
 
 	"capsu/account"
 	"capsu/descriptor"
-	"capsu/privilege"
 	"capsu/site"
 	"capsu/tty"
 
@@ -30,14 +29,14 @@ func terminal() string {
 }
 
 // wantsPty decides between the caller's terminal and one of the session's own.
-// --session-command asks for the caller's session, and so for his terminal.
+// --session-command asks for the caller's session, and so for the caller's terminal.
 func wantsPty(o *sessionOptions, conf site.Pty) bool {
 	switch {
 	case o.forced && !onTerminal():
 		return false // the descriptors carry data
 	case o.pty || o.noPty:
 		return o.pty
-	case o.hasCommand && o.sameLeader:
+	case o.hasCommand && o.sameSession:
 		return false
 	case conf != site.PtyAuto:
 		return conf == site.PtyOn
@@ -46,37 +45,39 @@ func wantsPty(o *sessionOptions, conf site.Pty) bool {
 }
 
 // openTerminal makes the session's pseudo-terminal, if it shall have one, and
-// gives it to the target. Without one, who shares his terminal is told what
-// that means.
-func openTerminal(l *privilege.Leader, o *sessionOptions, t *target, conf site.Pty) (*tty.Pty, error) {
-	if !wantsPty(o, conf) {
-		if (!o.hasCommand || o.sameLeader) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
-			warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
+// gives it to the target. Callers who share their terminal are told what that means.
+func (s *session) openTerminal() error {
+	o, t := s.o, s.target
+	if !wantsPty(o, s.conf.Pty) {
+		if (!o.hasCommand || o.sameSession) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
+			s.voice.warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
 		}
-		return nil, nil
+		return nil
 	}
 	gid, _, err := account.Group("tty")
 	if errors.Is(err, account.ErrUnknown) {
 		gid, err = t.gid, nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p, err := tty.Open(0, 1)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := l.With(func() error { return p.Give(t.user.UID, gid) }); err != nil {
-		return nil, errors.Join(err, p.Close())
+	if err := s.leader.With(func() error { return p.Give(t.user.UID, gid) }); err != nil {
+		return errors.Join(err, p.Close())
 	}
-	return p, nil
+	s.terminal = p
+	return nil
 }
 
 // giveTerminal gives the terminal on standard input to the target, where the
 // site says so (TerminalOwner): of a login without a pseudo-terminal, and only
 // the caller's own. Closing takes it back.
-func (c *configuration) giveTerminal(l *privilege.Leader, t *target, undo *closings) error {
-	if !c.TerminalOwner || !c.login || t.terminal != nil || !tty.OwnedBy(0, t.caller.UID) {
+func (s *session) giveTerminal() error {
+	target := s.target.user.UID
+	if !s.conf.TerminalOwner || !s.o.login || s.terminal != nil || !tty.OwnedBy(0, s.caller.UID) {
 		return nil
 	}
 	give := func(uid uint32) func() error {
@@ -88,17 +89,17 @@ func (c *configuration) giveTerminal(l *privilege.Leader, t *target, undo *closi
 		}
 	}
 	// Before it is given: it may have been, and what comes after may fail.
-	undo.add(func() error {
+	s.undo.add(func() error {
 		var st unix.Stat_t
-		if unix.Fstat(0, &st) == nil && st.Uid != t.user.UID {
+		if unix.Fstat(0, &st) == nil && st.Uid != target {
 			return nil // it has been given on
 		}
-		return l.With(give(t.caller.UID))
+		return s.leader.With(give(s.caller.UID))
 	})
-	if err := l.With(give(t.user.UID)); err != nil {
+	if err := s.leader.With(give(target)); err != nil {
 		return err
 	}
-	c.gave = true
+	s.conf.gave = true
 	return nil
 }
 

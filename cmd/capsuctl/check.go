@@ -9,7 +9,7 @@ import (
 
 	"capsu/account"
 	"capsu/policy"
-	"capsu/records"
+	"capsu/say"
 	"capsu/site"
 	"capsu/stack"
 
@@ -65,7 +65,7 @@ func check(args []string) int {
 			if f.Line != 0 {
 				where = fmt.Sprintf("%s:%d", f.File, f.Line)
 			}
-			fmt.Println(records.Escape(where + ": " + f.Text))
+			fmt.Println(say.Escape(where + ": " + f.Text))
 		}
 	}
 	noteModule()

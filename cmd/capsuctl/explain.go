@@ -8,7 +8,7 @@ import (
 
 	"capsu/account"
 	"capsu/policy"
-	"capsu/records"
+	"capsu/say"
 	"capsu/site"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -158,7 +158,7 @@ func (e *explanation) site(p *policy.Parameters, caller, u *account.User) (cap.S
 
 // print is the explanation for people.
 func (e *explanation) print() {
-	row := func(name, value string) { fmt.Printf("%-13s %s\n", name, records.Escape(value)) }
+	row := func(name, value string) { fmt.Printf("%-13s %s\n", name, say.Escape(value)) }
 	row("user", e.User)
 	if e.settings != nil {
 		printSettings(e.settings, false)

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"capsu/policy"
-	"capsu/records"
+	"capsu/say"
 	"capsu/site"
 	"capsu/stack"
 
@@ -189,7 +189,7 @@ func (r reasons) print(why bool) {
 	for _, c := range r.sorted() {
 		fmt.Println(c)
 		for _, reason := range r[c] {
-			fmt.Println("    " + records.Escape(reason))
+			fmt.Println("    " + say.Escape(reason))
 		}
 	}
 }

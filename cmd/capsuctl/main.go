@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"capsu/records"
+	"capsu/say"
 
 	"github.com/spf13/pflag"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -51,7 +51,7 @@ func main() {
 	}
 	command := commands[args[0]]
 	if command == nil {
-		fmt.Fprintf(os.Stderr, "capsuctl: %s: no such command\nTry 'capsuctl --help'\n", records.Escape(args[0]))
+		fmt.Fprintf(os.Stderr, "capsuctl: %s: no such command\nTry 'capsuctl --help'\n", say.Escape(args[0]))
 		os.Exit(exitUsage)
 	}
 	os.Exit(command(args[1:]))
@@ -79,7 +79,7 @@ func parse(f *pflag.FlagSet, args []string, operand string) (status int, done bo
 		err = fmt.Errorf("%s: is missing", operand)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "capsuctl: %s\nTry 'capsuctl --help'\n", records.Escape(err.Error()))
+		fmt.Fprintf(os.Stderr, "capsuctl: %s\nTry 'capsuctl --help'\n", say.Escape(err.Error()))
 		return exitUsage, true
 	}
 	return exitGood, false
@@ -87,13 +87,13 @@ func parse(f *pflag.FlagSet, args []string, operand string) (status int, done bo
 
 // warn says on standard error what does not change the answer.
 func warn(kind string, err error) {
-	fmt.Fprintf(os.Stderr, "capsuctl: %s: %s\n", kind, records.Escape(err.Error()))
+	fmt.Fprintf(os.Stderr, "capsuctl: %s: %s\n", kind, say.Escape(err.Error()))
 }
 
 // failed says why there is no answer.
 func failed(err error) int {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintf(os.Stderr, "capsuctl: %s\n", records.Escape(line))
+		fmt.Fprintf(os.Stderr, "capsuctl: %s\n", say.Escape(line))
 	}
 	return exitFinding
 }

@@ -8,7 +8,7 @@ import (
 
 	"capsu/account"
 	"capsu/policy"
-	"capsu/records"
+	"capsu/say"
 	"capsu/site"
 	"capsu/stack"
 	"capsu/trustedfile"
@@ -59,7 +59,7 @@ func printSettings(s *site.Settings, all bool) {
 		if value == "" {
 			value = "(not set)"
 		}
-		fmt.Println(records.Escape(fmt.Sprintf("%-13s %s %s, %s", "site", o.Directive, value, from)))
+		fmt.Println(say.Escape(fmt.Sprintf("%-13s %s %s, %s", "site", o.Directive, value, from)))
 	}
 }
 

@@ -10,15 +10,15 @@
  * MUST run no Go, start no thread, keep no file open but 0-2 and the socket.
  * MUST leave Effective, Inheritable and Ambient empty in the installed program.
  * MUST take nothing from argv: who starts the program writes it.
- * MUST NOT decide or print: faults go to Go, which explains them (start.go),
- *   but for those with which Go cannot be started (limits.c).
+ * MUST NOT decide or print: faults go to Go, which hands them on to be explained
+ *   (start.go), but for those with which Go cannot be started (limits.c).
  * MUST NOT do anything in a program without privilege: a copy without its file
  *   capabilities has no monitor, unless root calls, and Go refuses; nor in a test
  *   binary.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
-#include "start.h"
+#include "front.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,15 +32,6 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-struct front_start front_start = {.socket = -1, .guard = (uid_t)-1};
-
-void front_fault(int what, const char *call)
-{
-	front_start.fault = what;
-	front_start.call = call;
-	front_start.err = errno;
-}
 
 /*
  * A closed descriptor 0, 1 or 2 becomes /dev/null, before anything else gets
@@ -73,32 +64,32 @@ static void snapshot(char **envp)
 	struct sigaction sa;
 	sigset_t mask;
 
-	front_start.uid = getuid();
-	front_start.gid = getgid();
-	front_start.ngroups = getgroups(0, NULL);
-	front_start.groups = calloc((size_t)front_start.ngroups + 1, sizeof *front_start.groups);
-	if (!front_start.groups || getgroups(front_start.ngroups, front_start.groups) != front_start.ngroups)
+	started.uid = getuid();
+	started.gid = getgid();
+	started.ngroups = getgroups(0, NULL);
+	started.groups = calloc((size_t)started.ngroups + 1, sizeof *started.groups);
+	if (!started.groups || getgroups(started.ngroups, started.groups) != started.ngroups)
 		_exit(1);
-	front_start.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	started.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 	sets_read(&sets);
-	front_start.permitted = sets.p;
-	front_start.inheritable = sets.i;
+	started.permitted = sets.p;
+	started.inheritable = sets.i;
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	for (int sig = 1; sig <= 64; sig++) {
 		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
-			front_start.ignored |= 1ULL << (sig - 1);
+			started.ignored |= 1ULL << (sig - 1);
 		if (sigismember(&mask, sig) == 1)
-			front_start.mask |= 1ULL << (sig - 1);
+			started.mask |= 1ULL << (sig - 1);
 	}
 	for (int r = 0; r < RLIM_NLIMITS; r++)
-		getrlimit(r, &front_start.limits[r]);
-	front_start.environ = envp;
+		getrlimit(r, &started.limits[r]);
+	started.environ = envp;
 }
 
 /*
  * The Go runtime reads its settings from the very array the kernel made, also
  * in a program that the caller must not control. The caller's entries move to
- * an array of their own (front_start.environ), the runtime finds nothing but
+ * an array of their own (started.environ), the runtime finds nothing but
  * its settings, in as many entries as before: it looks for the auxiliary
  * vector behind the last. The C library and the PAM modules see what helps
  * them to talk to a person, or to the agent that has their keys, and nothing that
@@ -116,7 +107,7 @@ static void replace_environment(char **envp)
 		n++;
 	char **all = calloc(n + 1, sizeof *all), **modules = calloc(n + 1, sizeof *modules);
 	if (!all || !modules)
-		front_refuse("environment: no memory", "make the environment smaller");
+		start_refuse("environment: no memory", "make the environment smaller");
 	memcpy(all, envp, n * sizeof *all);
 	for (size_t i = 0; i < n; i++) {
 		for (size_t s = 0; s < sizeof shown / sizeof *shown; s++)
@@ -126,7 +117,7 @@ static void replace_environment(char **envp)
 			}
 		envp[i] = settings[i % 3];
 	}
-	front_start.environ = all;
+	started.environ = all;
 	environ = modules;
 }
 
@@ -146,12 +137,12 @@ static int has_privilege(void)
 {
 	static const uint64_t ids = BIT(CAP_SETUID) | BIT(CAP_SETGID), needed = ids | BIT(CAP_SETPCAP);
 
-	if (front_start.uid == 0 && (front_start.permitted & ids) == ids)
+	if (started.uid == 0 && (started.permitted & ids) == ids)
 		return 1;
 	if (getxattr("/proc/self/exe", "security.capability", NULL, 0) <= 0)
-		front_fault(FRONT_NO_FILECAPS, NULL);
-	else if ((front_start.permitted & needed) != needed || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
-		front_fault(FRONT_NO_PRIVILEGE, NULL);
+		start_fault(FAULT_NO_FILECAPS, NULL);
+	else if ((started.permitted & needed) != needed || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+		start_fault(FAULT_NO_PRIVILEGE, NULL);
 	else
 		return 1;
 	return 0;
@@ -163,15 +154,15 @@ static int may_begin(void)
 	struct stat st;
 
 	if (stat("/proc/self/exe", &st) < 0) {
-		front_fault(FRONT_NO_PROC, "stat");
+		start_fault(FAULT_NO_PROC, "stat");
 	} else if (st.st_mode & (S_ISUID | S_ISGID) || getuid() != geteuid() || getgid() != getegid()) {
-		front_fault(FRONT_SETID, NULL);
+		start_fault(FAULT_SETID, NULL);
 		/* never go on with the owner's identity */
 		if (setresgid(getgid(), getgid(), getgid()) < 0 || setresuid(getuid(), getuid(), getuid()) < 0)
 			_exit(1);
 	} else if (has_privilege()) {
 		return 1;
-	} else if (front_start.fault == FRONT_NO_PRIVILEGE) {
+	} else if (started.fault == FAULT_NO_PRIVILEGE) {
 		lower(0);
 	}
 	return 0;
@@ -187,13 +178,13 @@ static void begin(void)
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return front_fault(FRONT_SYSTEM, "socketpair");
-	if ((failed = privilege_before_fork(front_start.uid, front_start.securebits)))
-		return front_fault(FRONT_SYSTEM, failed);
+		return start_fault(FAULT_SYSTEM, "socketpair");
+	if ((failed = privilege_before_fork(started.uid, started.securebits)))
+		return start_fault(FAULT_SYSTEM, failed);
 	pid_t child = fork();
 	if (child < 0)
-		front_refuse("fork: too many processes", "end some, or raise the limit (RLIMIT_NPROC): ulimit -u");
-	failed = privilege_after_fork(front_start.uid, front_start.securebits);
+		start_refuse("fork: too many processes", "end some, or raise the limit (RLIMIT_NPROC): ulimit -u");
+	failed = privilege_after_fork(started.uid, started.securebits);
 	if (child > 0) {
 		if (failed)
 			_exit(1);
@@ -201,10 +192,10 @@ static void begin(void)
 		front_run(pair[0], child);
 	}
 	close(pair[0]);
-	front_start.socket = pair[1];
-	front_start.monitor = 1;
+	started.socket = pair[1];
+	started.monitor = 1;
 	if (failed)
-		return front_fault(FRONT_SYSTEM, failed);
+		return start_fault(FAULT_SYSTEM, failed);
 	monitor_begin();
 }
 
@@ -221,11 +212,11 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	open_standard_descriptors();
 	snapshot(envp);
 	if (!may_begin()) {
-		if (front_start.fault != FRONT_NO_FILECAPS)
+		if (started.fault != FAULT_NO_FILECAPS)
 			replace_environment(envp);
 		return;
 	}
-	lower(front_start.permitted);
+	lower(started.permitted);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		_exit(1);
 	limits_check();
@@ -233,14 +224,14 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	replace_environment(envp);
 	syscall(SYS_close_range, 3, ~0U, 0);
 
-	/* until front_settle() the monitor hears nothing that is not the runtime's own */
+	/* until monitor_settle() the monitor hears nothing that is not the runtime's own */
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++)
 		sigaddset(&set, blocked[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	begin();
-	if (!front_start.monitor)
+	if (!started.monitor)
 		lower(0); /* Go explains, as the caller */
 	else if (sets_effective(0) < 0)
-		front_refuse("capset: capabilities cannot be lowered", "see the system's log for what forbids it");
+		start_refuse("capset: capabilities cannot be lowered", "see the system's log for what forbids it");
 }

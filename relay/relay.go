@@ -1,4 +1,9 @@
-package launcher
+// Package relay carries bytes between the caller's descriptors and the session's
+// pseudo-terminal, and tells when the caller is gone.
+//
+// It needs no privilege; its functions are called from one thread, in the loop that
+// polls what Interests asks for.
+package relay
 
 import (
 	"time"
@@ -9,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// relay carries bytes between the caller's descriptors 0 and 1 and the
+// Relay carries bytes between the caller's descriptors 0 and 1 and the
 // session's pseudo-terminal. It allocates nothing once it is made: the
 // runtime does not collect garbage.
-type relay struct {
+type Relay struct {
 	t       *tty.Pty
 	in, out int  // non-blocking where they are the caller's controlling terminal
 	inNow   bool // in is a pipe or a socket, of which the kernel reads without waiting
@@ -82,12 +87,11 @@ const (
 	oneWrite = -1
 	// drained is more than a pseudo-terminal holds.
 	drained = 128 << 10
-	// patience is how long the last output waits for a reader that does not read.
-	patience = time.Second
 )
 
-func newRelay(t *tty.Pty) *relay {
-	r := &relay{t: t, in: 0, out: 1, inNow: descriptor.Of(0) == descriptor.Stream, outNow: descriptor.Of(1) == descriptor.Stream,
+// New returns the relay of the session whose pseudo-terminal t is.
+func New(t *tty.Pty) *Relay {
+	r := &Relay{t: t, in: 0, out: 1, inNow: descriptor.Of(0) == descriptor.Stream, outNow: descriptor.Of(1) == descriptor.Stream,
 		modes: tty.Modes{FD: 0}, keys: descriptor.IsTerminal(0)}
 	if fd := tty.Own(0); fd >= 0 {
 		r.in = fd
@@ -103,8 +107,8 @@ func newRelay(t *tty.Pty) *relay {
 	return r
 }
 
-// close puts the caller's terminal back.
-func (r *relay) close() {
+// Close puts the caller's terminal back.
+func (r *Relay) Close() {
 	r.modes.Restore(false)
 	for _, fd := range []int{r.in, r.out} {
 		if fd > 2 {
@@ -113,26 +117,32 @@ func (r *relay) close() {
 	}
 }
 
-// abandon is for a caller who is gone: what is written from now on is for nobody.
-func (r *relay) abandon() {
+// Keys tells whether keys are typed to the session: standard input is a terminal.
+func (r *Relay) Keys() bool { return r.keys }
+
+// Abandon is for a caller who is gone: what is written from now on is for nobody.
+func (r *Relay) Abandon() {
 	r.modes.Restore(false)
 	r.reading, r.ended, r.broken = false, true, true
 }
 
-// resume goes on after a start or a stop, and tells whether in the foreground.
-func (r *relay) resume() bool {
+// Resume goes on after a start or a stop, and tells whether in the foreground.
+func (r *Relay) Resume() bool {
 	r.paused = false
 	foreground := tty.Foreground(0)
 	r.reading = foreground && !r.broken
 	if r.keys && r.reading {
 		r.modes.Raw()
-		r.resize()
+		r.Resize()
 	}
 	return foreground
 }
 
-// resize passes the size of the caller's window on.
-func (r *relay) resize() {
+// Resize passes the size of the caller's window on, unless the session is stopped.
+func (r *Relay) Resize() {
+	if r.paused {
+		return
+	}
 	if r.keys {
 		tty.CopySize(0, r.t.Master)
 	} else {
@@ -140,15 +150,15 @@ func (r *relay) resize() {
 	}
 }
 
-// suspend shows what there is and gives the terminal back.
-func (r *relay) suspend() {
-	r.drain()
+// Suspend shows what there is and gives the terminal back.
+func (r *Relay) Suspend() {
+	r.Drain()
 	r.modes.Restore(false)
 	r.reading, r.paused = false, true
 }
 
-// interests fills in what to wait for: in, the session's terminal, out.
-func (r *relay) interests(fds []unix.PollFd) {
+// Interests fills in what to wait for: in, the session's terminal, out.
+func (r *Relay) Interests(fds []unix.PollFd) {
 	for i := range fds {
 		fds[i] = unix.PollFd{Fd: -1}
 	}
@@ -177,9 +187,9 @@ func (r *relay) interests(fds []unix.PollFd) {
 	}
 }
 
-// carry does what poll found ready. gone says that the caller's side has been
+// Carry does what poll found ready. gone says that the caller's side has been
 // closed: his terminal has hung up, or nobody reads what the session writes.
-func (r *relay) carry(fds []unix.PollFd) (gone bool) {
+func (r *Relay) Carry(fds []unix.PollFd) (gone bool) {
 	if fds[0].Revents != 0 && !r.ended {
 		gone = r.take(fds[0].Revents)
 	}
@@ -205,7 +215,7 @@ func (r *relay) carry(fds []unix.PollFd) (gone bool) {
 }
 
 // take reads from the caller.
-func (r *relay) take(events int16) (gone bool) {
+func (r *Relay) take(events int16) (gone bool) {
 	if r.keys && events&unix.POLLIN == 0 { // hung up
 		r.ended = true
 		return true
@@ -232,7 +242,7 @@ func (r *relay) take(events int16) (gone bool) {
 
 // endOfFile types the session's end-of-file key: twice, if a line is begun,
 // which the first one only sends.
-func (r *relay) endOfFile() {
+func (r *Relay) endOfFile() {
 	char, lines := r.t.EndOfFile()
 	r.toSession.bytes[0], r.toSession.bytes[1] = char, char
 	r.toSession.from, r.toSession.to = 0, 1
@@ -242,7 +252,7 @@ func (r *relay) endOfFile() {
 }
 
 // give writes to the session.
-func (r *relay) give() {
+func (r *Relay) give() {
 	if r.toSession.empty() || r.hungUp {
 		return
 	}
@@ -256,7 +266,7 @@ func (r *relay) give() {
 }
 
 // read takes what the session has written, and tells whether there was any.
-func (r *relay) read() bool {
+func (r *Relay) read() bool {
 	n, err := r.toCaller.fill(r.t.Master, false)
 	if err != nil && err != unix.EAGAIN && err != unix.EINTR || err == nil && n == 0 {
 		r.hungUp = true
@@ -266,12 +276,12 @@ func (r *relay) read() bool {
 
 // show writes to the caller what he takes now: who waited for a reader that
 // does not read would hear of nothing else, not even that the session has to end.
-func (r *relay) show() (gone bool) {
+func (r *Relay) show() (gone bool) {
 	if r.broken {
 		r.toCaller.from = r.toCaller.to
 		return false
 	}
-	if r.out <= 2 && !ready(r.out, 0) {
+	if r.out <= 2 && !descriptor.Ready(r.out, unix.POLLOUT, 0) {
 		return false
 	}
 	most := r.most
@@ -287,16 +297,9 @@ func (r *relay) show() (gone bool) {
 	return true
 }
 
-// ready waits until fd can be written to, or nobody reads it any more.
-func ready(fd int, timeout time.Duration) bool {
-	wait := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-	n, err := unix.Poll(wait[:], int(timeout/time.Millisecond))
-	return err == nil && n > 0
-}
-
-// drain shows what has been written until now, as far as it is taken.
-func (r *relay) drain() {
-	until := time.Now().Add(patience)
+// Drain shows what has been written until now, as far as it is taken.
+func (r *Relay) Drain() {
+	until := time.Now().Add(descriptor.Patience)
 	for left := drained; left > 0 && time.Now().Before(until); {
 		if r.toCaller.empty() {
 			if r.hungUp || !r.read() {
@@ -304,10 +307,10 @@ func (r *relay) drain() {
 			}
 			left -= r.toCaller.to
 		}
-		ready(r.out, time.Until(until)) // interrupted or not: time tells
+		descriptor.Ready(r.out, unix.POLLOUT, time.Until(until)) // interrupted or not: time tells
 		from := r.toCaller.from
 		if r.show(); r.toCaller.from != from {
-			until = time.Now().Add(patience)
+			until = time.Now().Add(descriptor.Patience)
 		}
 	}
 }

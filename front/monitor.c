@@ -8,25 +8,23 @@
  */
 #define _GNU_SOURCE
 #include "interpose.h"
-#include "start.h"
+#include "front.h"
 
 #include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 
-#define GUARD "capsu"
-
 /* The guard, if there is one and it is one. Root needs none to begin with. */
 static int find_guard(void)
 {
 	struct passwd *pw = getpwnam(GUARD);
-	int bad = pw && (pw->pw_uid == 0 || pw->pw_uid == front_start.uid);
+	int bad = pw && (pw->pw_uid == 0 || pw->pw_uid == started.uid);
 
 	if (pw && !bad) {
-		front_start.guard = pw->pw_uid;
-		front_start.guard_gid = pw->pw_gid;
-	} else if (front_start.uid != 0) {
-		front_fault(bad ? FRONT_BAD_GUARD : FRONT_NO_GUARD, NULL);
+		started.guard = pw->pw_uid;
+		started.guard_gid = pw->pw_gid;
+	} else if (started.uid != 0) {
+		start_fault(bad ? FAULT_BAD_GUARD : FAULT_NO_GUARD, NULL);
 		return -1;
 	}
 	return 0;
@@ -36,21 +34,21 @@ static int find_guard(void)
 void monitor_begin(void)
 {
 	struct privilege_start start = {
-		.caller = front_start.uid, .securebits = front_start.securebits, .ignored = front_start.ignored, .limits = front_start.limits,
+		.caller = started.uid, .securebits = started.securebits, .ignored = started.ignored, .limits = started.limits,
 	};
 	const char *failed, *name;
 
 	if (find_guard() < 0)
 		return;
-	start.guard = front_start.guard;
-	start.guard_gid = front_start.guard_gid;
+	start.guard = started.guard;
+	start.guard_gid = started.guard_gid;
 	failed = interpose_arm(&name);
 	if (!failed)
 		failed = privilege_arm(&start);
 	if (failed)
-		front_fault(name ? FRONT_NOT_OURS : FRONT_SYSTEM, name ? name : failed);
+		start_fault(name ? FAULT_NOT_OURS : FAULT_SYSTEM, name ? name : failed);
 	else if (limits_replace() < 0)
-		front_fault(FRONT_SYSTEM, "setrlimit");
+		start_fault(FAULT_SYSTEM, "setrlimit");
 }
 
 static void nothing(int sig)
@@ -58,7 +56,7 @@ static void nothing(int sig)
 	(void)sig;
 }
 
-int front_settle(void)
+int monitor_settle(void)
 {
 	/* Caught, not ignored: what a module starts gets the defaults back. Of the
 	 * two that limits send, the runtime would make a crash. The two of background

@@ -1,6 +1,10 @@
-package launcher
+package front
+
+// #include "wire.h"
+import "C"
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,7 +13,7 @@ import (
 
 // Front is the monitor's end of the socket to the front, which does not block.
 // Nothing that comes from there is trusted: it says what the caller wants of
-// his session, no more.
+// the session, no more.
 type Front struct {
 	FD     int
 	closed bool
@@ -41,7 +45,7 @@ func (f *Front) Event() Event {
 	return e
 }
 
-// next allocates nothing: the caller can send as many as he likes, and the
+// next allocates nothing: the caller can send as many as they like, and the
 // runtime does not collect garbage.
 func (f *Front) next() Event {
 	if f.closed {
@@ -56,20 +60,20 @@ func (f *Front) next() Event {
 		f.closed = true
 		return Event{Signal: unix.SIGHUP}
 	}
-	switch b[0] { // FRONT_EVENTS in start.h
-	case 'T':
+	switch b[0] {
+	case C.EVENT_TERM:
 		return Event{Signal: unix.SIGTERM}
-	case 'H':
+	case C.EVENT_HUP:
 		return Event{Signal: unix.SIGHUP}
-	case 'I', 'i':
-		return Event{Signal: unix.SIGINT, Key: b[0] == 'i'}
-	case 'Q', 'q':
-		return Event{Signal: unix.SIGQUIT, Key: b[0] == 'q'}
-	case 'Z', 'z':
-		return Event{Signal: unix.SIGTSTP, Key: b[0] == 'z'}
-	case 'C', 'O':
-		return Event{Signal: unix.SIGCONT, Unstopped: b[0] == 'O'}
-	case 'W':
+	case C.EVENT_INT, C.EVENT_KEY_INT:
+		return Event{Signal: unix.SIGINT, Key: b[0] == C.EVENT_KEY_INT}
+	case C.EVENT_QUIT, C.EVENT_KEY_QUIT:
+		return Event{Signal: unix.SIGQUIT, Key: b[0] == C.EVENT_KEY_QUIT}
+	case C.EVENT_TSTP, C.EVENT_KEY_TSTP:
+		return Event{Signal: unix.SIGTSTP, Key: b[0] == C.EVENT_KEY_TSTP}
+	case C.EVENT_CONT, C.EVENT_NOT_STOPPED:
+		return Event{Signal: unix.SIGCONT, Unstopped: b[0] == C.EVENT_NOT_STOPPED}
+	case C.EVENT_WINCH:
 		return Event{Signal: unix.SIGWINCH}
 	}
 	return Event{}
@@ -86,9 +90,9 @@ func (f *Front) Ending() unix.Signal {
 	}
 }
 
-// wantsEnd takes all events that are there and tells whether one of them ends a
+// WantsEnd takes all events that are there and tells whether one of them ends a
 // session, or would: SIGTERM, SIGHUP, SIGINT or SIGQUIT.
-func (f *Front) wantsEnd() (end bool) {
+func (f *Front) WantsEnd() (end bool) {
 	for {
 		switch e := f.Event(); e.Signal {
 		case 0:
@@ -101,23 +105,20 @@ func (f *Front) wantsEnd() (end bool) {
 	}
 }
 
-// Left tells whether the front is gone, without taking an event: what is said then
+// Gone tells whether the front is, without taking an event: what is said then
 // would only disturb its caller, who does something else.
-func (f *Front) Left() bool {
+func (f *Front) Gone() bool {
 	fds := []unix.PollFd{{Fd: int32(f.FD)}}
 	n, err := unix.Poll(fds, 0)
-	return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
+	return f.closed || err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
 }
-
-// Gone tells whether the front has been seen to be gone.
-func (f *Front) Gone() bool { return f.closed }
 
 // RequestStop asks the front to stop its process group as the terminal would,
 // by SIGTSTP, SIGTTIN or SIGTTOU. When it goes on, or could not be stopped, an
 // event SIGCONT comes.
 func (f *Front) RequestStop(sig unix.Signal) error {
 	for {
-		_, err := unix.Write(f.FD, []byte{'S', byte(sig)})
+		_, err := unix.Write(f.FD, []byte{C.ORDER_STOP, byte(sig)})
 		switch err {
 		case unix.EINTR:
 			continue
@@ -141,33 +142,37 @@ func (f *Front) Stop(sig unix.Signal) (stopped bool, ending unix.Signal, err err
 		case unix.SIGCONT:
 			return !e.Unstopped, 0, nil
 		case 0:
-			if _, err := unix.Poll([]unix.PollFd{f.poll()}, -1); err != nil && err != unix.EINTR {
+			if _, err := unix.Poll([]unix.PollFd{f.Poll()}, -1); err != nil && err != unix.EINTR {
 				return false, 0, fmt.Errorf("poll: %w", err)
 			}
 		}
 	}
 }
 
-func (f *Front) poll() unix.PollFd {
+// Poll is what to wait for to hear of the next event.
+func (f *Front) Poll() unix.PollFd {
 	if f.closed {
 		return unix.PollFd{Fd: -1}
 	}
 	return unix.PollFd{Fd: int32(f.FD), Events: unix.POLLIN}
 }
 
+// ErrEnded says that the caller wanted an end before the session began.
+var ErrEnded = errors.New("ended before the session began")
+
 // launchGrace is how long a child may still take to become the session when
 // the front wants an end.
 const launchGrace = 2 * time.Second
 
-// waitBeside waits until fd, the child's report, is readable. When the front
-// wants an end that stays there, for Wait, and the child has a grace.
-func (f *Front) waitBeside(fd int) error {
+// WaitBeside waits until fd, the report of a child, is readable. When the front
+// wants an end that stays there, for Event, and the child has a grace; after that it is ErrEnded.
+func (f *Front) WaitBeside(fd int) error {
 	timeout := -1
 	if f.ending != 0 || f.closed {
 		timeout = int(launchGrace / time.Millisecond)
 	}
 	for {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, f.poll()}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, f.Poll()}
 		if timeout >= 0 {
 			fds = fds[:1]
 		}
@@ -179,8 +184,8 @@ func (f *Front) waitBeside(fd int) error {
 		case fds[0].Revents != 0:
 			return nil
 		case n == 0:
-			return ErrStopped
-		case f.wantsEnd():
+			return ErrEnded
+		case f.WantsEnd():
 			timeout = int(launchGrace / time.Millisecond)
 		}
 	}

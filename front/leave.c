@@ -1,11 +1,11 @@
 /*
- * front_leave.c - the ways out of the front, and the terminal it puts back.
+ * leave.c - the ways out of the front, and the terminal it puts back.
  *
  * MUST put the terminal's modes back where the monitor cannot.
  * MUST NOT wait: no log daemon and no reader of standard error keeps the caller.
  */
 #define _GNU_SOURCE
-#include "start.h"
+#include "front.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -74,7 +74,7 @@ void front_leave(pid_t monitor, int sig)
 	restore_terminal();
 	helper_say("capsu: a PAM module or the name service does not answer; it is left alone\n" HINT);
 	openlog("capsu", LOG_PID, LOG_AUTHPRIV);
-	syslog(LOG_NOTICE, "monitor %d: does not answer; left by its caller, uid %d", (int)monitor, (int)front_start.uid);
+	syslog(LOG_NOTICE, "monitor %d: does not answer; left by its caller, uid %d", (int)monitor, (int)started.uid);
 	helper_finish();
 	front_die(sig);
 }

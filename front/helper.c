@@ -1,5 +1,5 @@
 /*
- * front_helper.c - the front's helpers: processes that read and write what the
+ * helper.c - the front's helpers: processes that read and write what the
  * monitor must not touch.
  *
  * A file system of the caller's may leave a read or a write unanswered for ever,
@@ -14,7 +14,7 @@
  * MUST end a helper with the front.
  */
 #define _GNU_SOURCE
-#include "start.h"
+#include "front.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,13 +60,13 @@ static int await(int fd, short event)
 }
 
 /* Send the answer as messages of a byte each; at its end, unless that is a newline,
- * a message of two: FRONT_ANSWER_END and the errno of what went wrong, or 0. */
+ * a message of two: 0, and the errno of what went wrong or 0. */
 static void read_answer(int fd)
 {
-	unsigned char byte, last[2] = {FRONT_ANSWER_END, 0};
+	unsigned char byte, last[2] = {0, 0};
 	ssize_t got = 1;
 
-	for (int n = 0; n < FRONT_ANSWER_MAX && got == 1; n += got == 1) {
+	for (int n = 0; n < ANSWER_MAX && got == 1; n += got == 1) {
 		do {
 			if (!await(fd, POLLIN))
 				return;
@@ -98,7 +98,7 @@ static void write_all(int fd, const char *text, size_t size)
 
 static void write_text(int fd)
 {
-	char text[4096];
+	char text[HELPER_SLOT];
 	ssize_t n;
 
 	while ((n = recv(CHANNEL, text, sizeof text, 0)) > 0)
@@ -120,7 +120,7 @@ static void become_helper(pid_t front, int way, int fd, int channel)
 	for (int other = 0; other < 3; other++)
 		if (other != fd && answers(other))
 			close(other); /* its reader or writer waits for our end */
-	if (way == FRONT_READ) {
+	if (way == ORDER_READ) {
 		sigemptyset(&stop);
 		sigaddset(&stop, SIGTSTP);
 		signal(SIGTSTP, SIG_DFL);
@@ -151,7 +151,7 @@ static pid_t begin(int way, int fd, int channel)
 		become_helper(front, way, fd, channel);
 	if (pid > 0) {
 		helpers[place].pid = pid;
-		helpers[place].due = way == FRONT_WRITE;
+		helpers[place].due = way == ORDER_WRITE;
 	}
 	return pid;
 }
@@ -163,8 +163,8 @@ void helper_serve(int way, int fd, int channel)
 	if (channel < 0)
 		return;
 	/* a prompt that is over must not read what is not its own */
-	if ((way != FRONT_READ || poll(&late, 1, 0) == 0) && begin(way, fd, channel) == 0) {
-		if (way == FRONT_READ)
+	if ((way != ORDER_READ || poll(&late, 1, 0) == 0) && begin(way, fd, channel) == 0) {
+		if (way == ORDER_READ)
 			read_answer(fd);
 		else
 			write_text(fd);
@@ -199,7 +199,7 @@ void helper_say(const char *text)
 	if (answers(2)) {
 		if (write(2, text, strlen(text)) < 0)
 			return; /* it is only shown */
-	} else if (begin(FRONT_WRITE, 2, -1) == 0) {
+	} else if (begin(ORDER_WRITE, 2, -1) == 0) {
 		write_all(2, text, strlen(text));
 		_exit(0);
 	}

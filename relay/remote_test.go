@@ -1,4 +1,4 @@
-package launcher
+package relay
 
 import (
 	"testing"
@@ -7,14 +7,14 @@ import (
 )
 
 // poll is what Wait does with what remote asks for.
-func (r *remote) poll(t *testing.T) bool {
+func (r *Remote) poll(t *testing.T) bool {
 	t.Helper()
 	var fds [3]unix.PollFd
-	r.interests(fds[:])
+	r.Interests(fds[:])
 	if _, err := unix.Poll(fds[:], 0); err != nil {
 		t.Fatal(err)
 	}
-	return r.gone(fds[:])
+	return r.Gone(fds[:])
 }
 
 func pair(t *testing.T, socket bool) (ours, theirs int) {
@@ -45,7 +45,7 @@ func TestWhoIsGoneFromAllDescriptorsIsGone(t *testing.T) {
 			t.Errorf("descriptor %d tells: %v", fd, !want)
 		}
 	}
-	r := &remote{fds: [3]int32{-1, int32(out), int32(both)}, open: 2}
+	r := &Remote{fds: [3]int32{-1, int32(out), int32(both)}, open: 2}
 	if r.poll(t) {
 		t.Error("nobody is gone")
 	}
@@ -64,7 +64,7 @@ func TestWhoIsGoneFromAllDescriptorsIsGone(t *testing.T) {
 	if r.poll(t) || r.fds != [3]int32{-1, -1, -1} {
 		t.Errorf("it is told once: %+v", r)
 	}
-	none := &remote{fds: [3]int32{-1, -1, -1}}
+	none := &Remote{fds: [3]int32{-1, -1, -1}}
 	if none.poll(t) {
 		t.Error("descriptors that cannot tell say nothing")
 	}

@@ -11,7 +11,7 @@
  *   change to the guard's identity.
  */
 #define _GNU_SOURCE
-#include "start.h"
+#include "front.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -36,25 +36,13 @@ static const struct {
 	{RLIMIT_CPU, 10, "processor time (RLIMIT_CPU)", "ulimit -t"},
 };
 
-void front_refuse(const char *what, const char *hint)
-{
-	char text[512];
-	int n = snprintf(text, sizeof text, "capsu: %s\ncapsu: hint: %s\n", what, hint);
-
-	if (front_start.monitor)
-		front_end(FRONT_END, 1);
-	if (write(2, text, (size_t)n) < 0)
-		_exit(1);
-	_exit(1);
-}
-
 static void refuse_limit(size_t i)
 {
 	char what[128], hint[128];
 
 	snprintf(what, sizeof what, "hard limit of %s: too low to start", needed[i].name);
 	snprintf(hint, sizeof hint, "raise the limit: %s", needed[i].shell);
-	front_refuse(what, hint);
+	start_refuse(what, hint);
 }
 
 /* A real-time process that has not slept for RLIMIT_RTTIME the kernel kills:
@@ -63,15 +51,15 @@ static void refuse_short_real_time(void)
 {
 	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
 
-	if ((policy == SCHED_FIFO || policy == SCHED_RR) && front_start.limits[RLIMIT_RTTIME].rlim_max < 10 * 1000000UL)
-		front_refuse("hard limit of real-time processor time (RLIMIT_RTTIME): too low to start",
+	if ((policy == SCHED_FIFO || policy == SCHED_RR) && started.limits[RLIMIT_RTTIME].rlim_max < 10 * 1000000UL)
+		start_refuse("hard limit of real-time processor time (RLIMIT_RTTIME): too low to start",
 		             "raise the limit, or start capsu without real-time scheduling: chrt -o 0");
 }
 
 void limits_check(void)
 {
 	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-		if (front_start.limits[needed[i].resource].rlim_max < needed[i].least)
+		if (started.limits[needed[i].resource].rlim_max < needed[i].least)
 			refuse_limit(i);
 	refuse_short_real_time(); /* at once: every step from here on takes some of it */
 }
@@ -89,12 +77,12 @@ int limits_replace(void)
 	pthread_attr_t attr;
 
 	for (size_t i = 0; i < sizeof raised / sizeof *raised; i++) {
-		l = front_start.limits[raised[i]];
+		l = started.limits[raised[i]];
 		l.rlim_cur = l.rlim_max;
 		if (set_limit(raised[i], l) < 0)
 			return -1;
 	}
-	l = front_start.limits[RLIMIT_NOFILE];
+	l = started.limits[RLIMIT_NOFILE];
 	if (l.rlim_cur < 1024)
 		l.rlim_cur = l.rlim_max < 1024 ? l.rlim_max : 1024;
 	if (set_limit(RLIMIT_NOFILE, l) < 0)

@@ -12,7 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "sets.h"
-#include "start.h"
+#include "front.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -27,18 +27,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GOES_ON = 8, NOT_STOPPED = 10 }; /* places in FRONT_EVENTS */
-
-/* What is passed on, as a bit of its place in FRONT_EVENTS: sent by a process,
- * and sent by the kernel, for a key. */
+/* What is passed on: the event of a signal that a process has sent, and of one that the
+ * kernel has, for a key. Those that want an end come first. */
 static const struct {
 	int sig;
-	unsigned char sent, key;
+	enum event sent, key;
 } passed_on[] = {
-	{SIGTERM, 0, 0}, {SIGHUP, 1, 1}, {SIGINT, 2, 5}, {SIGQUIT, 3, 6}, {SIGTSTP, 4, 7},
-	{SIGCONT, GOES_ON, GOES_ON}, {SIGWINCH, 9, 9},
+	{SIGTERM, EVENT_TERM, EVENT_TERM}, {SIGHUP, EVENT_HUP, EVENT_HUP},
+	{SIGINT, EVENT_INT, EVENT_KEY_INT}, {SIGQUIT, EVENT_QUIT, EVENT_KEY_QUIT},
+	{SIGTSTP, EVENT_TSTP, EVENT_KEY_TSTP}, {SIGCONT, EVENT_CONT, EVENT_CONT}, {SIGWINCH, EVENT_WINCH, EVENT_WINCH},
 };
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, EVENTS = sizeof FRONT_EVENTS - 1, ENDS = 4 };
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, ENDS = 4 };
 
 static int die_by, status = -1; /* how the monitor wants us to end: by a signal, or with a status */
 
@@ -59,7 +58,7 @@ static unsigned stop(int sig)
 	sigset_t only, pending;
 
 	if (sig != SIGTSTP && front_in_foreground())
-		return 1U << GOES_ON;
+		return 1U << EVENT_CONT;
 	sigemptyset(&only);
 	sigaddset(&only, sig);
 	signal(sig, SIG_DFL);
@@ -67,7 +66,7 @@ static unsigned stop(int sig)
 	sigprocmask(SIG_UNBLOCK, &only, NULL); /* here we stop */
 	sigprocmask(SIG_BLOCK, &only, NULL);
 	sigpending(&pending);
-	return sigismember(&pending, SIGCONT) == 1 ? 0 : 1U << NOT_STOPPED;
+	return sigismember(&pending, SIGCONT) == 1 ? 0 : 1U << EVENT_NOT_STOPPED;
 }
 
 /* Receive a message of the monitor's, and the channel that may come with it, or -1. */
@@ -96,13 +95,13 @@ static int listen_to(int sock, int obey, unsigned *waiting)
 	int channel;
 	ssize_t n = receive(sock, m, &channel);
 
-	if (n == sizeof m && m[0] == FRONT_DIE_BY)
+	if (n == sizeof m && m[0] == ORDER_DIE_BY)
 		die_by = m[1];
-	else if (n == sizeof m && m[0] == FRONT_END)
+	else if (n == sizeof m && m[0] == ORDER_END)
 		status = m[1];
-	else if (n == sizeof m && m[0] == FRONT_STOP && obey)
+	else if (n == sizeof m && m[0] == ORDER_STOP && obey)
 		*waiting |= stop(m[1]);
-	else if (n == sizeof m && (m[0] == FRONT_READ || m[0] == FRONT_WRITE))
+	else if (n == sizeof m && (m[0] == ORDER_READ || m[0] == ORDER_WRITE))
 		helper_serve(m[0], m[1], channel);
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : n > 0;
 }
@@ -134,9 +133,9 @@ static unsigned take(int signals, int sock, unsigned waiting)
 /* What the socket has no room for stays: a SIGTERM must not be lost. */
 static unsigned pass_on(int sock, unsigned waiting)
 {
-	for (int i = 0; i < EVENTS; i++)
-		if (waiting & 1U << i && (send(sock, &FRONT_EVENTS[i], 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 || errno != EAGAIN))
-			waiting &= ~(1U << i);
+	for (unsigned char event = 0; event < EVENTS; event++)
+		if (waiting & 1U << event && (send(sock, &event, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 || errno != EAGAIN))
+			waiting &= ~(1U << event);
 	return waiting;
 }
 
@@ -202,7 +201,7 @@ void front_run(int sock, pid_t monitor)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	for (int i = 0; i < PASSED_ON; i++)
-		if (passed_on[i].sig == SIGCONT || !(front_start.ignored & 1ULL << (passed_on[i].sig - 1))) /* nohup stays nohup */
+		if (passed_on[i].sig == SIGCONT || !(started.ignored & 1ULL << (passed_on[i].sig - 1))) /* nohup stays nohup */
 			sigaddset(&set, passed_on[i].sig);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), pidfd = (int)syscall(SYS_pidfd_open, monitor, 0);
@@ -217,15 +216,4 @@ void front_run(int sock, pid_t monitor)
 		;
 	end(sock);
 	front_fail(exited);
-}
-
-void front_end(int way, int value)
-{
-	unsigned char message[2] = {(unsigned char)way, (unsigned char)value};
-	struct pollfd room = {front_start.socket, POLLOUT, 0};
-
-	/* a front that is stopped reads later; one that is gone is no matter */
-	while (send(front_start.socket, message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
-	       (errno == EAGAIN || errno == EINTR))
-		poll(&room, 1, -1);
 }

@@ -1,4 +1,7 @@
-package launcher
+package front
+
+// #include "wire.h"
+import "C"
 
 import (
 	"time"
@@ -8,18 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the front is asked for with a channel: FRONT_READ and FRONT_WRITE in start.h.
-const (
-	frontRead  = 'R'
-	frontWrite = 'W'
-)
-
 // Answer has a helper of the front's, a process of the caller's, read a line from fd,
 // which may be a file that never answers. The line comes by the channel: a message for
 // each byte, up to and including the newline; at an end without one a message of two
 // bytes, the second an errno or 0. Whoever closes the channel ends the helper, if
 // anything can.
-func (f *Front) Answer(fd int) (channel int, err error) { return f.help(frontRead, fd) }
+func (f *Front) Answer(fd int) (channel int, err error) { return f.help(C.ORDER_READ, fd) }
 
 // Show shows text, as descriptor.Show does: what the monitor may not write itself is
 // written by a helper of the front's.
@@ -51,14 +48,13 @@ func (f *Front) lend(fd int, text string, until time.Time) {
 		unix.Close(f.late[fd])
 		f.late[fd] = 0
 	}
-	channel, err := f.help(frontWrite, fd)
+	channel, err := f.help(C.ORDER_WRITE, fd)
 	if err != nil {
 		return
 	}
-	const slot = 4096 // as much as the helper takes at once
 	for rest := []byte(text); len(rest) > 0; {
-		n, err := unix.SendmsgN(channel, rest[:min(len(rest), slot)], nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
-		if err != nil && err != unix.EINTR && (err != unix.EAGAIN || !ready(channel, time.Until(until))) {
+		n, err := unix.SendmsgN(channel, rest[:min(len(rest), C.HELPER_SLOT)], nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+		if err != nil && err != unix.EINTR && (err != unix.EAGAIN || !descriptor.Ready(channel, unix.POLLOUT, time.Until(until))) {
 			break
 		}
 		rest = rest[max(n, 0):]
@@ -74,10 +70,11 @@ func (f *Front) lend(fd int, text string, until time.Time) {
 // ends waits until a helper has shut its channel down.
 func ends(channel int, until time.Time) bool {
 	for {
-		fds := []unix.PollFd{{Fd: int32(channel), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, int(max(time.Until(until), 0)/time.Millisecond))
-		if err != unix.EINTR {
-			return err == nil && n > 0
+		if descriptor.Ready(channel, unix.POLLIN, time.Until(until)) {
+			return true
+		}
+		if !time.Now().Before(until) {
+			return false
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package launcher
+package relay
 
 import (
 	"capsu/descriptor"
@@ -6,21 +6,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// remote watches descriptors 0 to 2 of a session whose caller is at their other
-// end and has no other way to say that he is gone (an ssh forced command: sshd
+// Remote watches descriptors 0 to 2 of a session whose caller is at their other
+// end and has no other way to say that they are gone (an ssh forced command: sshd
 // signals nobody). It reads and writes nothing: they are the session's.
 //
-// Gone is he who is gone from all of them: the reader of standard output alone
-// may leave (ssh host command | head), which is between him and the command. Not
+// A caller is gone who is gone from all of them: the reader of standard output alone
+// may leave (ssh host command | head), which is between it and the command. Not
 // counted are those that cannot tell: files, devices, and the reading end of a
 // pipe, where a hangup means no more than the end of input.
-type remote struct {
+type Remote struct {
 	fds  [3]int32 // -1: cannot tell, or has told
 	open int      // how many have not told
 }
 
-func newRemote() *remote {
-	r := &remote{fds: [3]int32{-1, -1, -1}}
+// NewRemote looks which of the descriptors can tell.
+func NewRemote() *Remote {
+	r := &Remote{fds: [3]int32{-1, -1, -1}}
 	for fd := range r.fds {
 		if tells(fd) {
 			r.fds[fd] = int32(fd)
@@ -48,15 +49,16 @@ func tells(fd int) bool {
 	return descriptor.IsTerminal(fd)
 }
 
-func (r *remote) interests(fds []unix.PollFd) {
+// Interests fills in what to wait for.
+func (r *Remote) Interests(fds []unix.PollFd) {
 	for i, fd := range r.fds {
 		fds[i] = unix.PollFd{Fd: fd}
 	}
 }
 
-// gone tells, once, whether the caller is. What has told is not polled again:
+// Gone tells, once, whether the caller is. What has told is not polled again:
 // it would tell for ever.
-func (r *remote) gone(fds []unix.PollFd) bool {
+func (r *Remote) Gone(fds []unix.PollFd) bool {
 	before := r.open
 	for i := range r.fds {
 		if r.fds[i] >= 0 && fds[i].Revents != 0 {

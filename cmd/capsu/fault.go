@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"capsu/front"
+	"capsu/privilege"
+	"capsu/say"
+
+	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// ownPath is where this program's file is.
+func ownPath() string {
+	path, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return "capsu"
+	}
+	return path
+}
+
+// explain says why there is no monitor, and what to do.
+func explain(fault error) error {
+	var f *front.Fault
+	if !errors.As(fault, &f) {
+		return fault
+	}
+	path := ownPath()
+	// which capabilities, the stack and the policy say
+	setcap := fmt.Sprintf(`setcap "$(capsuctl filecaps)" %s`, path)
+	switch f.Kind {
+	case front.NoProc:
+		return say.Hinted("mount the proc file system", "/proc/self/exe: %w", f.Err)
+	case front.Setid:
+		return say.Hinted("as root: chmod u-s,g-s "+path+", then "+setcap, "%s: has a setuid or setgid bit, and must not", path)
+	case front.NoFilecaps:
+		return say.Hinted("as root: "+setcap, "%s: no file capabilities", path)
+	case front.NoPrivilege:
+		return explainPrivilege(path, "as root: "+setcap)
+	case front.NoGuard:
+		return noGuard()
+	case front.BadGuard:
+		return badGuard("its uid is root's or the caller's")
+	case front.NotOurs:
+		return say.Hinted("take what preloads it out of /etc/ld.so.preload",
+			"%s: PAM modules would not find capsu's own function of that name, but a preloaded library's", f.Call)
+	}
+	ids, err := os.ReadFile("/proc/self/uid_map")
+	if err == nil && strings.Join(strings.Fields(string(ids)), " ") != "0 0 4294967295" {
+		return say.Hinted("start capsu outside of it, or map its users and groups into it", "user namespace: %s: %w", f.Call, f.Err)
+	}
+	return fmt.Errorf("%s: %w", f.Call, f.Err)
+}
+
+func noGuard() error {
+	return say.Hinted("as root: useradd --system --no-create-home --shell /usr/sbin/nologin "+front.GuardName,
+		"guard user %s: does not exist", front.GuardName)
+}
+
+func badGuard(why string) error {
+	return say.Hinted("give the user "+front.GuardName+" a uid that nobody logs in with", "guard user %s: %s", front.GuardName, why)
+}
+
+// explainPrivilege says why a file with capabilities gave none.
+func explainPrivilege(path, setcap string) error {
+	var fs unix.Statfs_t
+	if nnp, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && nnp == 1 {
+		return say.Hinted("start capsu from a process without it (not from a sandbox)",
+			"no_new_privs: is set, so file capabilities have no effect")
+	}
+	if err := unix.Statfs(path, &fs); err == nil && fs.Flags&unix.ST_NOSUID != 0 {
+		return say.Hinted("mount it without nosuid, or install capsu elsewhere",
+			"%s: on a file system mounted nosuid, so file capabilities have no effect", path)
+	}
+	for _, c := range []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP} {
+		if !privilege.Bounded(c) {
+			return say.Hinted("start capsu from a process whose bounding set has it", "bounding set: lacks %v", c)
+		}
+	}
+	return say.Hinted(setcap, "%s: cap_setuid, cap_setgid or cap_setpcap is not permitted "+
+		"(file capabilities incomplete, or a user namespace of its own)", path)
+}

@@ -1,0 +1,3 @@
+package launcher
+
+import _ "capsu/front/inert" // no front, no monitor
