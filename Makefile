@@ -48,7 +48,7 @@ bench:
 fuzz:
 	$(GO) test ./policy -run '^$$' -fuzz FuzzDecide -fuzztime $(FUZZTIME)
 	$(GO) test ./site -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
-	$(GO) test ./cmd/capsu -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
+	$(GO) test ./request -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
 
 lint:
 	test -z "$$(gofmt -l .)"

@@ -15,9 +15,9 @@ import (
 // name settles the name to authenticate for: the passwd entry's own, also of a uid, else
 // the name as typed, which is the stack's to refuse like a wrong password.
 func (s *session) name() error {
-	u, err := account.ByName(s.o.user)
+	u, err := account.ByName(s.o.User)
 	if errors.Is(err, account.ErrUnknown) {
-		u, err = account.ByNumber(s.o.user)
+		u, err = account.ByNumber(s.o.User)
 	}
 	if err != nil {
 		return nil
@@ -47,9 +47,9 @@ func (s *session) open() error {
 	conv := &pamconv.Conversation{
 		In: 0, Out: 1, Err: 2,
 		Outside: outside{s.start.Front, s.voice}, Waiting: s.leader.Waiting,
-		Refuse: s.o.nonInteractive,
+		Refuse: s.o.NonInteractive,
 	}
-	if s.o.forced {
+	if s.o.Forced {
 		conv.Tell = func(text string) { s.voice.aside("PAM: " + text) }
 	}
 	return s.leader.Call(func() (err error) {
@@ -70,11 +70,11 @@ func (s *session) open() error {
 func (s *session) denied(err error) (delay bool) {
 	s.attempt.Denied(reason(s.refusal(err)))
 	var prompt *pamconv.PromptError
-	return s.o.forced || !errors.As(err, &prompt)
+	return s.o.Forced || !errors.As(err, &prompt)
 }
 
 // refusal is what may be told of a PAM call's error before pam_authenticate has succeeded.
-func (s *session) refusal(err error) error { return authentication(s.service, s.o.forced, err) }
+func (s *session) refusal(err error) error { return authentication(s.service, s.o.Forced, err) }
 
 // authenticate asks the stack, in which modules ask the caller, with the caller's gid and
 // groups, as su does. Before and after it the monitor has the guard's: what capsu reads
@@ -86,7 +86,7 @@ func (s *session) authenticate() (err error) {
 		err = errors.Join(s.leader.Call(s.ask), s.leader.Become(s.start.GuardGID, nil))
 	}
 	if err == nil {
-		if !s.o.login || s.o.hasCommand {
+		if !s.o.Login || s.o.HasCommand {
 			s.tx.Silence()
 		}
 		return nil
@@ -110,7 +110,7 @@ func (s *session) ask() error {
 	if errors.Is(err, pamconv.ErrExpiredPassword) {
 		err = s.leader.Call(func() error { return s.leader.ForRoot(s.tx.ChangePassword) })
 	}
-	return accounting(s.o.forced, err)
+	return accounting(s.o.Forced, err)
 }
 
 // resolve finds the target, by PAM_USER as the modules have left it: its account, its

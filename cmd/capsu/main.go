@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"capsu/front"
+	"capsu/request"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,23 +38,23 @@ func capsu(start *front.Start, fault error) (by unix.Signal, status int) {
 			by, status = 0, exitOwn
 		}
 	}()
-	_, posix := valueOf(start.Environ, "POSIXLY_CORRECT")
-	o, err := parse(os.Args, posix)
+	_, posix := request.Value(start.Environ, "POSIXLY_CORRECT")
+	o, err := request.Parse(os.Args, posix)
 	switch {
 	case err != nil:
 		v.report(err)
 		return 0, exitOwn
-	case o.help:
-		v.tell(usage)
+	case o.Help:
+		v.tell(request.Usage)
 		return 0, 0
-	case o.version:
+	case o.Version:
 		v.tell("capsu " + version + "\n")
 		return 0, 0
 	case fault != nil:
 		v.report(explain(fault))
 		return 0, exitOwn
 	}
-	ended, err := run(&o.session, start, v)
+	ended, err := run(&o.Session, start, v)
 	if ended == nil {
 		if err != nil {
 			v.report(err)

@@ -11,6 +11,7 @@ import (
 	"capsu/pamconv"
 	"capsu/policy"
 	"capsu/privilege"
+	"capsu/request"
 	"capsu/say"
 	"capsu/site"
 
@@ -121,7 +122,7 @@ func hintOf(err error) string {
 	var beyond *policy.BeyondError
 	var more *launcher.BeyondError
 	var rule *policy.Error
-	var usage *usageError
+	var usage *request.UsageError
 	var conflict *site.ConflictError
 	var service *account.ServiceError
 	var stack *serviceError
@@ -180,7 +181,7 @@ func hintOf(err error) string {
 
 // describe is an error in lines, with what to do about it.
 func describe(err error) string {
-	var u *usageError
+	var u *request.UsageError
 	if errors.As(err, &u) {
 		return fmt.Sprintf("capsu: %s\n%s\n", say.Escape(u.Error()), hintOf(err))
 	}

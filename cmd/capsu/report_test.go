@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"capsu/launcher"
@@ -53,5 +54,22 @@ func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 	err := authentication("capsu", false, &pamconv.Error{Status: pam.ErrAuth, Conversation: pamconv.ErrEndOfInput})
 	if !errors.Is(err, pamconv.ErrEndOfInput) {
 		t.Errorf("end of input: %v", err)
+	}
+}
+
+// What a stack would have asked is for whoever can mend the stack.
+func TestARefusedPromptIsToldToThePersonAndNotToTheKeysHolder(t *testing.T) {
+	refused := &pamconv.Error{Call: "pam_authenticate", Status: pam.ErrConv, Conversation: &pamconv.PromptError{Text: "Token for ghost: "}}
+	err := authentication("capsu", false, refused)
+	if err == nil || err.Error() != `prompt: "Token for ghost: ", and nobody may be asked` || hintOf(err) == "" {
+		t.Errorf("-n: %v, hint %q", err, hintOf(err))
+	}
+	err = authentication("capsu", true, refused)
+	var neutral *authenticationError
+	if !errors.As(err, &neutral) || err.Error() != "authentication failure" || hintOf(err) != "" {
+		t.Errorf("--forced-command: %v, hint %q", err, hintOf(err))
+	}
+	if got := reason(err); !strings.Contains(got, "Token for ghost: ") {
+		t.Errorf("the system log is told %q", got)
 	}
 }

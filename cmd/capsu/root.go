@@ -66,7 +66,7 @@ func (s *session) warnOfLacking(failed error) {
 	}
 	needed := map[cap.Value]bool{
 		cap.SETUID: c.asGuard, cap.SETPCAP: c.asGuard, // modules closed as the guard
-		cap.SETGID: s.o.login && s.attempt.Terminal != "", // utmp and wtmp are written as their group
+		cap.SETGID: s.o.Login && s.attempt.Terminal != "", // utmp and wtmp are written as their group
 		cap.CHOWN:  c.gave,                                // the terminal is given back
 	}
 	var lacking []string

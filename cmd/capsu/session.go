@@ -11,12 +11,13 @@ import (
 	"capsu/pamconv"
 	"capsu/privilege"
 	"capsu/records"
+	"capsu/request"
 	"capsu/tty"
 )
 
 // session is what its stages share. Each stage is a method, called by run in this order.
 type session struct {
-	o        *sessionOptions // as asked: nothing changes them
+	o        *request.Session // as asked: nothing changes them
 	start    *front.Start
 	voice    *voice
 	leader   *privilege.Leader
@@ -34,9 +35,9 @@ type session struct {
 // run is a session from beginning to end. What a stage opens it registers for closing on
 // the next line, and that is closed again on every path. ended is nil if there was no
 // session; an error beside it is what closing said.
-func run(o *sessionOptions, start *front.Start, v *voice) (ended *launcher.Result, err error) {
+func run(o *request.Session, start *front.Start, v *voice) (ended *launcher.Result, err error) {
 	s := &session{o: o, start: start, voice: v, conf: &configuration{}, attempt: &records.Attempt{
-		Caller: fmt.Sprint("uid ", start.Caller), Target: o.user, Terminal: terminal(), Program: ownPath(),
+		Caller: fmt.Sprint("uid ", start.Caller), Target: o.User, Terminal: terminal(), Program: ownPath(),
 	}}
 	defer func() {
 		if err != nil {
@@ -79,9 +80,9 @@ func (s *session) settle() (err error) {
 		return fmt.Errorf("caller: %w", err)
 	}
 	s.attempt.Caller = s.caller.Name
-	if s.o.forced {
+	if s.o.Forced {
 		s.voice.log = s.attempt.Note
-		if s.o, err = s.o.force(s.start.Environ, onTerminal()); err != nil {
+		if s.o, err = s.o.Force(s.start.Environ, onTerminal()); err != nil {
 			return err
 		}
 	}
@@ -94,7 +95,7 @@ func (s *session) settle() (err error) {
 	if s.groups, err = chooseGroups(s.o, s.caller); err != nil {
 		return err
 	}
-	s.service, err = s.o.serviceOf(s.conf.Services)
+	s.service, err = s.o.ServiceOf(s.conf.Services)
 	return err
 }
 
@@ -128,7 +129,7 @@ func (s *session) credentials() error {
 	if err := s.leader.Call(s.establish); err != nil {
 		return err
 	}
-	if s.o.login { // not before: modules would take the target for whoever logged in here
+	if s.o.Login { // not before: modules would take the target for whoever logged in here
 		s.undo.add(s.attempt.Login(s.terminal.NameOr(s.attempt.Terminal)))
 	}
 	// While it is the target's no module runs, which could keep it so.

@@ -42,7 +42,7 @@ func (s *session) configureFor(t *target) (err error) {
 	if t.securebits, err = c.Securebits(s.start.Securebits, t.user.UID == 0); err != nil {
 		return err
 	}
-	if less := s.o.narrow != nil || s.o.drop != nil; less && t.user.UID == 0 && t.securebits&cap.SecbitNoRoot == 0 {
+	if less := s.o.Narrow != nil || s.o.Drop != nil; less && t.user.UID == 0 && t.securebits&cap.SecbitNoRoot == 0 {
 		return say.Hinted("CapabilitiesRootRevoke on makes the tuple count for it",
 			"-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off")
 	}

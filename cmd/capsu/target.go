@@ -10,6 +10,7 @@ import (
 	"capsu/launcher"
 	"capsu/policy"
 	"capsu/privilege"
+	"capsu/request"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -35,25 +36,25 @@ type groupChoice struct {
 
 // chooseGroups looks up the groups of -g and -G, which are root's to choose.
 // Of several -G the first is the primary group, unless -g names one.
-func chooseGroups(o *sessionOptions, caller *account.User) (c groupChoice, err error) {
-	if o.group == "" && o.groups == nil {
+func chooseGroups(o *request.Session, caller *account.User) (c groupChoice, err error) {
+	if o.Group == "" && o.Groups == nil {
 		return c, nil
 	}
 	if caller.UID != 0 {
 		return c, errors.New("-g and -G: only root may choose groups")
 	}
-	for _, name := range o.groups {
+	for _, name := range o.Groups {
 		gid, err := account.GroupID(name)
 		if err != nil {
 			return c, fmt.Errorf("-G %w", err)
 		}
 		c.list = append(c.list, gid)
 	}
-	if o.group == "" {
+	if o.Group == "" {
 		c.primary = &c.list[0]
 		return c, nil
 	}
-	gid, err := account.GroupID(o.group)
+	gid, err := account.GroupID(o.Group)
 	if err != nil {
 		return c, fmt.Errorf("-g %w", err)
 	}
@@ -99,13 +100,13 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 		PAM: handle,
 		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: s.identities(), OldGID: s.start.GID,
 		Securebits: t.securebits,
-		NewSession: o.hasCommand && !o.sameSession && s.terminal == nil,
-		Terminal:   s.terminal, Foreground: tty.Foreground(0), Remote: o.forced,
+		NewSession: o.HasCommand && !o.SameSession && s.terminal == nil,
+		Terminal:   s.terminal, Foreground: tty.Foreground(0), Remote: o.Forced,
 		Limits: limits, Ignored: (s.start.Ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.start.Mask,
-		Path: shell, Args: arguments(shell, o), Env: env,
+		Path: shell, Args: o.Argv(shell), Env: env,
 	}
-	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.narrow, o.drop, o.noNewPrivs || t.blocksMore(o.narrow)
-	if o.fresh() {
+	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.Narrow, o.Drop, o.NoNewPrivs || t.blocksMore(o.Narrow)
+	if o.Fresh() {
 		spec.Home = t.user.Home
 	}
 	switch t.decision.Action {
@@ -126,17 +127,17 @@ func (s *session) environ() (env []string, shell string, err error) {
 		return nil, "", fmt.Errorf("PAM environment: %w", err)
 	}
 	var defs account.Defs
-	if !s.o.preserves() {
+	if !s.o.Preserves() {
 		if defs, err = account.ReadDefs(); err != nil {
 			s.voice.warn(err) // the search path is the built-in one
 		}
 	}
 	shell = s.shell()
-	if s.o.preserve && s.o.login {
+	if s.o.Preserve && s.o.Login {
 		s.voice.warn(errors.New("-m: ignored, --login makes a fresh environment"))
 	}
 	left, _ := interpose.Left()
-	return environ(s.o, s.start.Environ, left, pam, s.target.user, shell, defs), shell, nil
+	return s.o.Environment(s.start.Environ, left, pam, s.target.user, shell, defs), shell, nil
 }
 
 // identities are the uids that the monitor has had, its caller's among them.
@@ -150,12 +151,12 @@ func (s *session) identities() []uint32 {
 
 // shell chooses: -s, the caller's SHELL under -m, the target's own, /bin/sh.
 func (s *session) shell() string {
-	asked, by := s.o.shell, "--shell"
-	if asked == "" && s.o.preserves() {
-		asked, _ = valueOf(s.start.Environ, "SHELL")
+	asked, by := s.o.Shell, "--shell"
+	if asked == "" && s.o.Preserves() {
+		asked, _ = request.Value(s.start.Environ, "SHELL")
 		by = "SHELL"
 	}
-	shell, ignored := shellOf(asked, s.target.user, s.caller.UID == 0)
+	shell, ignored := request.ShellOf(asked, s.target.user, s.caller.UID == 0)
 	if ignored {
 		s.voice.warn(fmt.Errorf("%s %s: ignored, the shell of %s is not in /etc/shells", by, asked, s.target.user.Name))
 	}

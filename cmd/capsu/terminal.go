@@ -11,6 +11,7 @@ import (
 
 	"capsu/account"
 	"capsu/descriptor"
+	"capsu/request"
 	"capsu/site"
 	"capsu/tty"
 
@@ -28,15 +29,18 @@ func terminal() string {
 	return ""
 }
 
+// onTerminal tells whether the caller has a terminal to see and to type on.
+func onTerminal() bool { return descriptor.IsTerminal(0) && descriptor.IsTerminal(1) }
+
 // wantsPty decides between the caller's terminal and one of the session's own.
 // --session-command asks for the caller's session, and so for the caller's terminal.
-func wantsPty(o *sessionOptions, conf site.Pty) bool {
+func wantsPty(o *request.Session, conf site.Pty) bool {
 	switch {
-	case o.forced && !onTerminal():
+	case o.Forced && !onTerminal():
 		return false // the descriptors carry data
-	case o.pty || o.noPty:
-		return o.pty
-	case o.hasCommand && o.sameSession:
+	case o.Pty || o.NoPty:
+		return o.Pty
+	case o.HasCommand && o.SameSession:
 		return false
 	case conf != site.PtyAuto:
 		return conf == site.PtyOn
@@ -49,7 +53,7 @@ func wantsPty(o *sessionOptions, conf site.Pty) bool {
 func (s *session) openTerminal() error {
 	o, t := s.o, s.target
 	if !wantsPty(o, s.conf.Pty) {
-		if (!o.hasCommand || o.sameSession) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
+		if (!o.HasCommand || o.SameSession) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
 			s.voice.warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
 		}
 		return nil
@@ -77,7 +81,7 @@ func (s *session) openTerminal() error {
 // the caller's own. Closing takes it back.
 func (s *session) giveTerminal() error {
 	target := s.target.user.UID
-	if !s.conf.TerminalOwner || !s.o.login || s.terminal != nil || !tty.OwnedBy(0, s.caller.UID) {
+	if !s.conf.TerminalOwner || !s.o.Login || s.terminal != nil || !tty.OwnedBy(0, s.caller.UID) {
 		return nil
 	}
 	give := func(uid uint32) func() error {

@@ -1,4 +1,4 @@
-package main
+package request
 
 import (
 	"maps"
@@ -52,7 +52,7 @@ func optionsOfTheCode(t *testing.T) option {
 // optionsOfTheUsage reads lines such as "  -c, --command CMD    pass ...".
 func optionsOfTheUsage() option {
 	all := option{}
-	for line := range strings.Lines(usage) {
+	for line := range strings.Lines(Usage) {
 		line = strings.TrimSpace(line)
 		if !strings.HasPrefix(line, "-") {
 			continue
@@ -117,11 +117,11 @@ func TestOptionsOfCodeUsageAndManualAgree(t *testing.T) {
 	// and what the tables say is what is read
 	for name, takes := range code {
 		argv := []string{"capsu", name, "cap_kill"}
-		if _, err := parse(argv, false); err != nil {
+		if _, err := Parse(argv, false); err != nil {
 			t.Errorf("%q: %v", argv, err)
 		}
 		argv = []string{"capsu", "ghost", name}
-		if _, err := parse(argv, false); (err != nil) != takes {
+		if _, err := Parse(argv, false); (err != nil) != takes {
 			t.Errorf("%q: %v", argv, err)
 		}
 	}
@@ -129,7 +129,7 @@ func TestOptionsOfCodeUsageAndManualAgree(t *testing.T) {
 
 func TestExitStatusesOfCodeAndManualAgree(t *testing.T) {
 	code := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^\texit(\w+) += (\d+)`).FindAllStringSubmatch(read(t, "report.go"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\texit(\w+) += (\d+)`).FindAllStringSubmatch(read(t, "../cmd/capsu/report.go"), -1) {
 		name := m[2]
 		if m[1] == "Signal" {
 			name += "+n"

@@ -1,11 +1,10 @@
-package main
+package request
 
 import (
 	"errors"
 	"slices"
 	"strings"
 
-	"capsu/descriptor"
 	"capsu/say"
 	"capsu/site"
 )
@@ -30,16 +29,16 @@ func isOfSSH(name string) bool {
 	return strings.HasPrefix(name, "LC_") || slices.Contains(ofSSH, name)
 }
 
-// force returns what the ssh client asks for: a command, also an empty one, or a login,
+// Force returns what the ssh client asks for: a command, also an empty one, or a login,
 // which is for a person at a terminal.
-func (o *sessionOptions) force(environ []string, onTerminal bool) (*sessionOptions, error) {
+func (o *Session) Force(environ []string, terminal bool) (*Session, error) {
 	asked := *o
-	command, isCommand := valueOf(environ, originalCommand)
+	command, isCommand := Value(environ, originalCommand)
 	switch {
 	case isCommand:
-		asked.command, asked.hasCommand = withSFTP(command), true
-	case onTerminal:
-		asked.login = true
+		asked.Command, asked.HasCommand = withSFTP(command), true
+	case terminal:
+		asked.Login = true
 	default:
 		return nil, errors.New("--forced-command: no command of the ssh client's, and no terminal for a login")
 	}
@@ -57,18 +56,15 @@ func withSFTP(command string) string {
 	return command
 }
 
-// onTerminal tells whether the caller has a terminal to see and to type on.
-func onTerminal() bool { return descriptor.IsTerminal(0) && descriptor.IsTerminal(1) }
-
-// serviceOf settles which PAM service asks: by the kind of session, or the
+// ServiceOf settles which PAM service asks: by the kind of session, or the
 // one of --service, if the site lets the caller name it.
-func (o *sessionOptions) serviceOf(allowed []string) (string, error) {
+func (o *Session) ServiceOf(allowed []string) (string, error) {
 	switch {
-	case o.service != "" && !slices.Contains(allowed, o.service):
-		return "", say.Hinted("Services in "+site.DefaultFile+" says which may be named", "--service %s: may not be named", o.service)
-	case o.service != "":
-		return o.service, nil
-	case o.login:
+	case o.Service != "" && !slices.Contains(allowed, o.Service):
+		return "", say.Hinted("Services in "+site.DefaultFile+" says which may be named", "--service %s: may not be named", o.Service)
+	case o.Service != "":
+		return o.Service, nil
+	case o.Login:
 		return "capsu-l", nil
 	}
 	return "capsu", nil

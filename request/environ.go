@@ -1,4 +1,4 @@
-package main
+package request
 
 import (
 	"path"
@@ -58,37 +58,37 @@ func (e *environment) list() []string {
 	return all
 }
 
-// environ returns a session's environment: as su makes it, the PAM
+// Environment returns a session's environment: as su makes it, the PAM
 // environment last. caller is the caller's, entries as found; left is what modules
 // have put beside it, past PAM: like the caller's, it is gone in a login.
-func environ(o *sessionOptions, caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
+func (o *Session) Environment(caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
 	kept := map[string]bool{"TERM": true}
-	for _, name := range o.whitelist {
+	for _, name := range o.Whitelist {
 		kept[name] = !slices.Contains(alwaysSet, name)
 	}
 	var e environment
 	for _, entry := range caller {
-		if name, _, _ := strings.Cut(entry, "="); !o.fresh() || kept[name] || o.forced && isOfSSH(name) {
+		if name, _, _ := strings.Cut(entry, "="); !o.Fresh() || kept[name] || o.Forced && isOfSSH(name) {
 			e.add(entry)
 		}
 	}
-	if !o.fresh() {
+	if !o.Fresh() {
 		for _, entry := range left {
 			e.add(entry)
 		}
 	}
 	e.remove(ofTheRuntime...)
-	if o.forced {
+	if o.Forced {
 		e.remove(originalCommand)
 	}
-	if !o.preserves() {
+	if !o.Preserves() {
 		e.remove(notInherited...)
-		if o.fresh() || defs.AlwaysSetPath() {
+		if o.Fresh() || defs.AlwaysSetPath() {
 			e.set("PATH", defs.Path(u.UID))
 		}
 		e.set("HOME", u.Home)
 		e.set("SHELL", shell)
-		if o.fresh() || u.UID != 0 {
+		if o.Fresh() || u.UID != 0 {
 			e.set("USER", u.Name)
 			e.set("LOGNAME", u.Name)
 		}
@@ -99,8 +99,8 @@ func environ(o *sessionOptions, caller, left, pam []string, u *account.User, she
 	return e.list()
 }
 
-// valueOf returns a variable of the caller's, the last if there are more.
-func valueOf(environ []string, name string) (value string, found bool) {
+// Value returns a variable of the caller's, the last if there are more.
+func Value(environ []string, name string) (value string, found bool) {
 	for _, entry := range environ {
 		if v, is := strings.CutPrefix(entry, name+"="); is {
 			value, found = v, true
@@ -109,9 +109,9 @@ func valueOf(environ []string, name string) (value string, found bool) {
 	return value, found
 }
 
-// shellOf returns the shell to run: the one asked for if the target may choose
+// ShellOf returns the shell to run: the one asked for if the target may choose
 // (su(1)), else the target's own, else /bin/sh.
-func shellOf(asked string, u *account.User, rootCalls bool) (shell string, ignored bool) {
+func ShellOf(asked string, u *account.User, rootCalls bool) (shell string, ignored bool) {
 	own := u.Shell
 	if own == "" {
 		own = "/bin/sh"
@@ -125,18 +125,18 @@ func shellOf(asked string, u *account.User, rootCalls bool) (shell string, ignor
 	return own, true
 }
 
-// arguments returns the shell's argv.
-func arguments(shell string, o *sessionOptions) []string {
+// Argv returns the shell's argv.
+func (o *Session) Argv(shell string) []string {
 	name := path.Base(shell)
-	if o.login {
+	if o.Login {
 		name = "-" + name
 	}
 	args := []string{name}
-	if o.fast {
+	if o.Fast {
 		args = append(args, "-f")
 	}
-	if o.hasCommand {
-		args = append(args, "-c", o.command)
+	if o.HasCommand {
+		args = append(args, "-c", o.Command)
 	}
-	return append(args, o.arguments...)
+	return append(args, o.Arguments...)
 }

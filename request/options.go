@@ -1,4 +1,9 @@
-package main
+// Package request is what the caller asks for: the command line, an ssh client's command,
+// and what both make of the session's environment and arguments.
+//
+// It decides by what it is given, prints nothing and needs no privilege. Parse must be
+// called from one thread at a time: getopt_long(3) has global state.
+package request
 
 /*
 #include <getopt.h>
@@ -55,7 +60,8 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-const usage = `Usage: capsu [options] [-] [user [argument ...]]
+// Usage is the text of --help.
+const Usage = `Usage: capsu [options] [-] [user [argument ...]]
 
 Runs a shell as another user (root if none is named), with exactly the
 capabilities that /etc/security/capability.conf grants that user.
@@ -90,101 +96,101 @@ Arguments after the user go to the shell.
   -V, --version        show the version
 `
 
-// options is argv as one of help, version or a session.
-type options struct {
-	help, version bool
-	session       sessionOptions
+// Options is argv as one of help, version or a session.
+type Options struct {
+	Help, Version bool
+	Session       Session
 }
 
-// sessionOptions is what a session is asked to be.
-type sessionOptions struct {
-	login          bool
-	command        string
-	hasCommand     bool // -c '' is a command too
-	sameSession    bool // --session-command: no session (setsid) of its own
-	fast           bool
-	shell          string
-	preserve       bool     // -m; a login ignores it
-	whitelist      []string // -w
-	pty, noPty     bool
-	group          string   // -g
-	groups         []string // -G
-	narrow         *cap.IAB // -C; nil: the grant
-	drop           *cap.IAB // --drop
-	noNewPrivs     bool
-	nonInteractive bool   // -n: nobody is asked
-	forced         bool   // --forced-command, which implies nonInteractive
-	service        string // --service
-	user           string
-	arguments      []string // for the shell
+// Session is what a session is asked to be.
+type Session struct {
+	Login          bool
+	Command        string
+	HasCommand     bool // -c '' is a command too
+	SameSession    bool // --session-command: no session (setsid) of its own
+	Fast           bool
+	Shell          string
+	Preserve       bool     // -m; a login ignores it
+	Whitelist      []string // -w
+	Pty, NoPty     bool
+	Group          string   // -g
+	Groups         []string // -G
+	Narrow         *cap.IAB // -C; nil: the grant
+	Drop           *cap.IAB // --drop
+	NoNewPrivs     bool
+	NonInteractive bool   // -n: nobody is asked
+	Forced         bool   // --forced-command, which implies nonInteractive
+	Service        string // --service
+	User           string
+	Arguments      []string // for the shell
 }
 
-// fresh tells whether the environment is made anew, and the session starts at home.
-func (o *sessionOptions) fresh() bool { return o.login || o.forced }
+// Fresh tells whether the environment is made anew, and the session starts at home.
+func (o *Session) Fresh() bool { return o.Login || o.Forced }
 
-// preserves tells whether the caller's environment stays as it is.
-func (o *sessionOptions) preserves() bool { return o.preserve && !o.login }
+// Preserves tells whether the caller's environment stays as it is.
+func (o *Session) Preserves() bool { return o.Preserve && !o.Login }
 
-// usageError is a command line that cannot be meant.
-type usageError struct{ what string }
+// UsageError is a command line that cannot be meant.
+type UsageError struct{ what string }
 
-func (e *usageError) Error() string { return e.what }
+func (e *UsageError) Error() string { return e.what }
 
-// parse reads argv as getopt_long does, as su does: options before or after
+// Parse reads argv as getopt_long does, as su does: options before or after
 // the user, "--" ends them, long ones may be abbreviated. argv may be empty.
 // Under POSIXLY_CORRECT, a variable of the caller's, the user ends the options.
-func parse(argv []string, posix bool) (options, error) {
-	var o options
+func Parse(argv []string, posix bool) (Options, error) {
+	var o Options
 	argv, err := o.read(argv, posix)
-	if err != nil || o.help || o.version {
+	if err != nil || o.Help || o.Version {
 		return o, err
 	}
-	s := &o.session
+	s := &o.Session
 	if len(argv) > 0 && argv[0] == "-" {
-		s.login = true
+		s.Login = true
 		argv = argv[1:]
 	}
-	s.user = "root"
+	s.User = "root"
 	if len(argv) > 0 {
-		s.user, s.arguments = argv[0], argv[1:]
+		s.User, s.Arguments = argv[0], argv[1:]
 	}
-	if err := s.check(); err != nil || !s.forced {
+	if err := s.check(); err != nil || !s.Forced {
 		return o, err
 	}
 	return o, s.checkForced(len(argv) > 0)
 }
 
 // check refuses what cannot be meant, each in its own sentence.
-func (o *sessionOptions) check() error {
+func (o *Session) check() error {
 	switch {
-	case o.user == "":
-		return &usageError{"user: empty name"}
-	case o.preserve && o.whitelist != nil:
-		return &usageError{"-m and -w: exclude each other, for -w names what --login keeps"}
-	case o.pty && o.noPty:
-		return &usageError{"-P and -T: exclude each other"}
+	case o.User == "":
+		return &UsageError{"user: empty name"}
+	case o.Preserve && o.Whitelist != nil:
+		return &UsageError{"-m and -w: exclude each other, for -w names what --login keeps"}
+	case o.Pty && o.NoPty:
+		return &UsageError{"-P and -T: exclude each other"}
 	}
 	return nil
 }
 
 // checkForced refuses what would look as if it decided what the key's holder
 // may run, and does not.
-func (o *sessionOptions) checkForced(named bool) error {
+func (o *Session) checkForced(named bool) error {
 	switch {
 	case !named:
-		return &usageError{"--forced-command: the user is missing"}
-	case o.hasCommand:
-		return &usageError{"--forced-command and -c: exclude each other, the command is the ssh client's"}
-	case len(o.arguments) > 0:
-		return &usageError{"--forced-command: takes no arguments after the user, the command is the ssh client's"}
-	case o.preserve:
-		return &usageError{"--forced-command and -m: exclude each other, the environment is made afresh"}
+		return &UsageError{"--forced-command: the user is missing"}
+	case o.HasCommand:
+		return &UsageError{"--forced-command and -c: exclude each other, the command is the ssh client's"}
+	case len(o.Arguments) > 0:
+		return &UsageError{"--forced-command: takes no arguments after the user, the command is the ssh client's"}
+	case o.Preserve:
+		return &UsageError{"--forced-command and -m: exclude each other, the environment is made afresh"}
 	}
 	return nil
 }
 
 // read takes the options out of argv and returns the rest.
-func (o *options) read(argv []string, posix bool) (rest []string, err error) {
+func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 	if len(argv) == 0 {
 		return nil, nil
 	}
@@ -214,52 +220,52 @@ func (o *options) read(argv []string, posix bool) (rest []string, err error) {
 			}
 			return rest, nil
 		case C.OPT_CAPABILITIES:
-			if o.session.narrow, err = tuple("-C", C.GoString(C.optarg), policy.ParseIAB); err != nil {
+			if o.Session.Narrow, err = tuple("-C", C.GoString(C.optarg), policy.ParseIAB); err != nil {
 				return nil, err
 			}
 		case C.OPT_DROP:
-			if o.session.drop, err = tuple("--drop", C.GoString(C.optarg), policy.ParseList); err != nil {
+			if o.Session.Drop, err = tuple("--drop", C.GoString(C.optarg), policy.ParseList); err != nil {
 				return nil, err
 			}
 		case C.OPT_NON_INTERACTIVE:
-			o.session.nonInteractive = true
+			o.Session.NonInteractive = true
 		case C.OPT_FORCED_COMMAND:
-			o.session.forced, o.session.nonInteractive = true, true
+			o.Session.Forced, o.Session.NonInteractive = true, true
 		case C.OPT_SERVICE:
-			if o.session.service, err = named("--service", C.GoString(C.optarg)); err != nil {
+			if o.Session.Service, err = named("--service", C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}
 		case C.OPT_NO_NEW_PRIVS:
-			o.session.noNewPrivs = true
+			o.Session.NoNewPrivs = true
 		case C.OPT_COMMAND, C.OPT_SESSION_COMMAND:
-			o.session.command, o.session.hasCommand = C.GoString(C.optarg), true
-			o.session.sameSession = c == C.OPT_SESSION_COMMAND
+			o.Session.Command, o.Session.HasCommand = C.GoString(C.optarg), true
+			o.Session.SameSession = c == C.OPT_SESSION_COMMAND
 		case C.OPT_FAST:
-			o.session.fast = true
+			o.Session.Fast = true
 		case C.OPT_GROUP:
-			if o.session.group, err = named("-g", C.GoString(C.optarg)); err != nil {
+			if o.Session.Group, err = named("-g", C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}
 		case C.OPT_SUPP_GROUP:
-			o.session.groups = append(o.session.groups, C.GoString(C.optarg))
+			o.Session.Groups = append(o.Session.Groups, C.GoString(C.optarg))
 		case C.OPT_PRESERVE, C.OPT_PRESERVE_TOO:
-			o.session.preserve = true
+			o.Session.Preserve = true
 		case C.OPT_WHITELIST:
-			o.session.whitelist = append(o.session.whitelist, strings.Split(C.GoString(C.optarg), ",")...)
+			o.Session.Whitelist = append(o.Session.Whitelist, strings.Split(C.GoString(C.optarg), ",")...)
 		case C.OPT_PTY:
-			o.session.pty = true
+			o.Session.Pty = true
 		case C.OPT_NO_PTY:
-			o.session.noPty = true
+			o.Session.NoPty = true
 		case C.OPT_HELP:
-			o.help = true
+			o.Help = true
 		case C.OPT_LOGIN:
-			o.session.login = true
+			o.Session.Login = true
 		case C.OPT_SHELL:
-			if o.session.shell, err = named("-s", C.GoString(C.optarg)); err != nil {
+			if o.Session.Shell, err = named("-s", C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}
 		case C.OPT_VERSION:
-			o.version = true
+			o.Version = true
 		default:
 			return nil, badOption(c == ':', rune(C.optopt), C.GoString(list[C.optind-1]))
 		}
@@ -269,15 +275,15 @@ func (o *options) read(argv []string, posix bool) (rest []string, err error) {
 // named refuses an empty argument: it is a variable that was not set, not a wish.
 func named(option, text string) (string, error) {
 	if text == "" {
-		return "", &usageError{fmt.Sprintf("option %s: empty argument", option)}
+		return "", &UsageError{fmt.Sprintf("option %s: empty argument", option)}
 	}
 	return text, nil
 }
 
-func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB, error) {
-	iab, err := parse(text)
+func tuple(option, text string, read func(string) (*cap.IAB, error)) (*cap.IAB, error) {
+	iab, err := read(text)
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("%s %s: %v", option, say.Escape(text), err)}
+		return nil, &UsageError{fmt.Sprintf("%s %s: %v", option, say.Escape(text), err)}
 	}
 	return iab, nil
 }
@@ -288,11 +294,11 @@ func tuple(option, text string, parse func(string) (*cap.IAB, error)) (*cap.IAB,
 func badOption(missing bool, letter rune, word string) error {
 	switch {
 	case missing && len(word) > 1 && word[:2] == "--":
-		return &usageError{fmt.Sprintf("option %s: an argument is missing", say.Escape(word))}
+		return &UsageError{fmt.Sprintf("option %s: an argument is missing", say.Escape(word))}
 	case missing:
-		return &usageError{fmt.Sprintf("option -%c: an argument is missing", letter)}
+		return &UsageError{fmt.Sprintf("option -%c: an argument is missing", letter)}
 	case letter != 0 && (len(word) < 2 || word[:2] != "--"):
-		return &usageError{fmt.Sprintf("option -%s: unknown", say.Escape(string(letter)))}
+		return &UsageError{fmt.Sprintf("option -%s: unknown", say.Escape(string(letter)))}
 	}
-	return &usageError{fmt.Sprintf("option %s: unknown, ambiguous, or with an argument it does not take", say.Escape(word))}
+	return &UsageError{fmt.Sprintf("option %s: unknown, ambiguous, or with an argument it does not take", say.Escape(word))}
 }

@@ -1,4 +1,4 @@
-package main
+package request
 
 import (
 	"slices"
@@ -11,12 +11,12 @@ import (
 func TestEnvironmentOfASession(t *testing.T) {
 	ghost := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
 	root := &account.User{Name: "root", UID: 0, Home: "/root"}
-	plain, login := sessionOptions{}, sessionOptions{login: true}
+	plain, login := Session{}, Session{Login: true}
 	caller := []string{"A=1", "A=2", "bad", "=bad", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GODEBUG=x", "GOPATH=/go", "B=l1\nl2"}
 	for name, c := range map[string]struct {
 		user *account.User
 		pam  []string
-		o    sessionOptions
+		o    Session
 		defs account.Defs
 		want []string
 	}{
@@ -27,16 +27,16 @@ func TestEnvironmentOfASession(t *testing.T) {
 		"login root": {root, nil, login, nil, []string{"TERM=vt100", "PATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin", "HOME=/root", "SHELL=/bin/sh", "USER=root", "LOGNAME=root"}},
 		"the PAM environment has the last word": {ghost, []string{"HOME=/pam", "XDG_RUNTIME_DIR=/pam", "none"}, login, account.Defs{"env_path": "/p"},
 			[]string{"TERM=vt100", "PATH=/p", "HOME=/pam", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost", "XDG_RUNTIME_DIR=/pam"}},
-		"preserved": {ghost, nil, sessionOptions{preserve: true}, account.Defs{"always_set_path": "yes"},
+		"preserved": {ghost, nil, Session{Preserve: true}, account.Defs{"always_set_path": "yes"},
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GOPATH=/go", "B=l1\nl2"}},
-		"preserved, but login": {ghost, nil, sessionOptions{preserve: true, login: true}, account.Defs{"env_path": "/p"},
+		"preserved, but login": {ghost, nil, Session{Preserve: true, Login: true}, account.Defs{"env_path": "/p"},
 			[]string{"TERM=vt100", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
-		"kept by a login": {ghost, nil, sessionOptions{login: true, whitelist: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
+		"kept by a login": {ghost, nil, Session{Login: true, Whitelist: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
 			[]string{"TERM=vt100", "B=l1\nl2", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
 		"PATH always": {root, nil, plain, account.Defs{"always_set_path": "yes", "env_supath": "/s"},
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "PATH=/s", "SHELL=/bin/sh"}},
 	} {
-		if got := environ(&c.o, caller, nil, c.pam, c.user, "/bin/sh", c.defs); !slices.Equal(got, c.want) {
+		if got := c.o.Environment(caller, nil, c.pam, c.user, "/bin/sh", c.defs); !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
 		}
 	}
@@ -45,13 +45,13 @@ func TestEnvironmentOfASession(t *testing.T) {
 func TestWhatModulesPutIntoTheEnvironmentReachesASessionThatIsNoLogin(t *testing.T) {
 	ghost := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
 	caller, left := []string{"A=1", "HOME=/x"}, []string{"A=module", "B=2", "HOME=/y", "GODEBUG=x"}
-	for want, o := range map[string]sessionOptions{
+	for want, o := range map[string]Session{
 		"A=module HOME=/home/ghost B=2 SHELL=/bin/sh USER=ghost LOGNAME=ghost": {},
-		"A=module HOME=/y B=2": {preserve: true},
-		"PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost":         {login: true},
-		"B=1 PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost C=3": {login: true, whitelist: []string{"B"}},
+		"A=module HOME=/y B=2": {Preserve: true},
+		"PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost":         {Login: true},
+		"B=1 PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost C=3": {Login: true, Whitelist: []string{"B"}},
 	} {
-		got := environ(&o, append(caller, "B=1"), left, []string{"C=3"}[:len(o.whitelist)], ghost, "/bin/sh", account.Defs{"env_path": "/p"})
+		got := o.Environment(append(caller, "B=1"), left, []string{"C=3"}[:len(o.Whitelist)], ghost, "/bin/sh", account.Defs{"env_path": "/p"})
 		if !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%q, want %s", got, want)
 		}
@@ -75,20 +75,20 @@ func TestShellAndItsArguments(t *testing.T) {
 		{"/opt/restricted", restricted, false, "/opt/restricted", false},
 		{"/bin/other", restricted, true, "/bin/other", false},
 	} {
-		if shell, warn := shellOf(c.asked, c.user, c.root); shell != c.shell || warn != c.warn {
+		if shell, warn := ShellOf(c.asked, c.user, c.root); shell != c.shell || warn != c.warn {
 			t.Errorf("%+v: %s, %v", c, shell, warn)
 		}
 	}
 	for _, c := range []struct {
-		o    sessionOptions
+		o    Session
 		want []string
 	}{
-		{sessionOptions{}, []string{"sh"}},
-		{sessionOptions{login: true, arguments: []string{"x"}}, []string{"-sh", "x"}},
-		{sessionOptions{fast: true, hasCommand: true, command: "x"}, []string{"sh", "-f", "-c", "x"}},
-		{sessionOptions{hasCommand: true, arguments: []string{"x"}}, []string{"sh", "-c", "", "x"}},
+		{Session{}, []string{"sh"}},
+		{Session{Login: true, Arguments: []string{"x"}}, []string{"-sh", "x"}},
+		{Session{Fast: true, HasCommand: true, Command: "x"}, []string{"sh", "-f", "-c", "x"}},
+		{Session{HasCommand: true, Arguments: []string{"x"}}, []string{"sh", "-c", "", "x"}},
 	} {
-		if got := arguments("/bin/sh", &c.o); !slices.Equal(got, c.want) {
+		if got := c.o.Argv("/bin/sh"); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q", c.o, got)
 		}
 	}

@@ -1,0 +1,121 @@
+package request
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
+	for _, c := range []struct {
+		argv string
+		want Session
+	}{
+		{"capsu", Session{User: "root"}},
+		{"", Session{User: "root"}},
+		{"capsu -", Session{User: "root", Login: true}},
+		{"capsu ghost", Session{User: "ghost"}},
+		{"capsu - ghost", Session{User: "ghost", Login: true}},
+		{"capsu -l ghost", Session{User: "ghost", Login: true}},
+		{"capsu ghost -l", Session{User: "ghost", Login: true}},
+		{"capsu --log ghost", Session{User: "ghost", Login: true}},
+		{"capsu -lc id ghost", Session{User: "ghost", Login: true, Command: "id", HasCommand: true}},
+		{"capsu --command=id ghost a b", Session{User: "ghost", Command: "id", HasCommand: true, Arguments: []string{"a", "b"}}},
+		{"capsu ghost a -cid b", Session{User: "ghost", Command: "id", HasCommand: true, Arguments: []string{"a", "b"}}},
+		{"capsu ghost -- -c id", Session{User: "ghost", Arguments: []string{"-c", "id"}}},
+		{"capsu ghost -", Session{User: "ghost", Arguments: []string{"-"}}},
+		{"capsu -s /bin/sh ghost", Session{User: "ghost", Shell: "/bin/sh"}},
+		{"capsu --shel /bin/sh ghost", Session{User: "ghost", Shell: "/bin/sh"}},
+		{"capsu -- -ghost", Session{User: "-ghost"}},
+		{"capsu -fmg team -G a -Gb ghost", Session{User: "ghost", Fast: true, Preserve: true, Group: "team", Groups: []string{"a", "b"}}},
+		{"capsu -p ghost", Session{User: "ghost", Preserve: true}},
+		{"capsu --pres --gr=1 --supp 2 ghost", Session{User: "ghost", Preserve: true, Group: "1", Groups: []string{"2"}}},
+		{"capsu -w A,B --white C - ghost", Session{User: "ghost", Login: true, Whitelist: []string{"A", "B", "C"}}},
+		{"capsu --session-command x ghost", Session{User: "ghost", HasCommand: true, Command: "x", SameSession: true}},
+		{"capsu --session-command x -c y ghost", Session{User: "ghost", HasCommand: true, Command: "y"}},
+		{"capsu -n ghost", Session{User: "ghost", NonInteractive: true}},
+		{"capsu --forced --service=capsu-ssh ghost", Session{User: "ghost", Forced: true, NonInteractive: true, Service: "capsu-ssh"}},
+		{"capsu --command= ghost", Session{User: "ghost", HasCommand: true}},
+	} {
+		o, err := Parse(strings.Fields(c.argv), false)
+		if err != nil || o.help || o.version || !reflect.DeepEqual(normal(o.Session), normal(c.want)) {
+			t.Errorf("%q: %+v, %v", c.argv, o, err)
+		}
+	}
+	if o, err := Parse([]string{"capsu", "-h", "ghost"}, false); err != nil || !o.help {
+		t.Errorf("-h: %+v, %v", o, err)
+	}
+	if o, err := Parse([]string{"capsu", "ghost", "--version"}, false); err != nil || !o.version {
+		t.Errorf("--version: %+v, %v", o, err)
+	}
+}
+
+// POSIXLY_CORRECT: what follows the user is the shell's.
+func TestTheUserEndsTheOptionsWhereThatIsAskedFor(t *testing.T) {
+	o, err := Parse([]string{"capsu", "-f", "ghost", "-l", "--", "-c"}, true)
+	want := Session{User: "ghost", Fast: true, Arguments: []string{"-l", "--", "-c"}}
+	if err != nil || !reflect.DeepEqual(o.Session, want) {
+		t.Errorf("%+v, %v", o.Session, err)
+	}
+}
+
+func normal(s Session) Session {
+	if len(s.Arguments) == 0 {
+		s.Arguments = nil
+	}
+	return s
+}
+
+func TestBadCommandLineNamesItsFault(t *testing.T) {
+	for argv, want := range map[string]string{
+		"capsu -x":                     "option -x: unknown",
+		"capsu -lx ghost":              "option -x: unknown",
+		"capsu --foo":                  "option --foo: unknown, ambiguous",
+		"capsu -c":                     "option -c: an argument is missing",
+		"capsu --command":              "option --command: an argument is missing",
+		"capsu --login=x":              "option --login=x: ",
+		"capsu --pty=x root":           "option --pty=x: ",
+		"capsu -PT root":               "-P and -T: exclude each other",
+		"capsu -m -w A ghost":          "-m and -w: exclude each other",
+		"capsu -w A -p ghost":          "-m and -w: exclude each other",
+		"capsu --s x ghost":            "option --s: unknown, ambiguous",
+		"capsu -g":                     "option -g: an argument is missing",
+		"capsu --group= ghost":         "option -g: empty argument",
+		"capsu --shell= ghost":         "option -s: empty argument",
+		"capsu -C cap_no ghost":        `-C cap_no: unknown capability "cap_no"`,
+		"capsu --service= ghost":       "option --service: empty argument",
+		"capsu --forced-command":       "--forced-command: the user is missing",
+		"capsu --forced-command -":     "--forced-command: the user is missing",
+		"capsu --forced-command a b":   "--forced-command: takes no arguments",
+		"capsu --forced-command -cx a": "--forced-command and -c: exclude each other",
+		"capsu --forced-command -m a":  "--forced-command and -m: exclude each other",
+		"capsu --drop ^cap_kill ghost": `--drop ^cap_kill: prefix '^' in a list of capabilities`,
+	} {
+		_, err := Parse(strings.Fields(argv), false)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", argv, err)
+		}
+	}
+	if _, err := Parse([]string{"capsu", ""}, false); err == nil {
+		t.Error("an empty name was accepted")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("capsu\n-lc\nid\nghost\n--\n-x", false)
+	f.Add("capsu\n--com=x\n-", true)
+	f.Add("", false)
+	f.Fuzz(func(t *testing.T, text string, posix bool) {
+		var argv []string
+		if text != "" {
+			argv = strings.Split(strings.ReplaceAll(text, "\x00", ""), "\n")
+		}
+		o, err := Parse(argv, posix)
+		if err != nil && strings.ContainsAny(err.Error(), "\n\x1b") {
+			t.Errorf("%q: the message is not one line of text: %q", argv, err)
+		}
+		if err == nil && !o.help && !o.version && o.Session.User == "" {
+			t.Errorf("%q: nobody", argv)
+		}
+	})
+}
