@@ -13,7 +13,7 @@ import (
 // statuses. Who adds an option adds it to the tables in options.go, to usage,
 // and as an .It under OPTIONS to doc/capsu.1; this file need not change.
 
-const page = "../../doc/capsu.1"
+const page = "../doc/capsu.1"
 
 // option is a spelling and whether an argument follows it.
 type option map[string]bool

@@ -38,14 +38,14 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu --command= ghost", Session{User: "ghost", HasCommand: true}},
 	} {
 		o, err := Parse(strings.Fields(c.argv), false)
-		if err != nil || o.help || o.version || !reflect.DeepEqual(normal(o.Session), normal(c.want)) {
+		if err != nil || o.Help || o.Version || !reflect.DeepEqual(normal(o.Session), normal(c.want)) {
 			t.Errorf("%q: %+v, %v", c.argv, o, err)
 		}
 	}
-	if o, err := Parse([]string{"capsu", "-h", "ghost"}, false); err != nil || !o.help {
+	if o, err := Parse([]string{"capsu", "-h", "ghost"}, false); err != nil || !o.Help {
 		t.Errorf("-h: %+v, %v", o, err)
 	}
-	if o, err := Parse([]string{"capsu", "ghost", "--version"}, false); err != nil || !o.version {
+	if o, err := Parse([]string{"capsu", "ghost", "--version"}, false); err != nil || !o.Version {
 		t.Errorf("--version: %+v, %v", o, err)
 	}
 }
@@ -114,7 +114,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil && strings.ContainsAny(err.Error(), "\n\x1b") {
 			t.Errorf("%q: the message is not one line of text: %q", argv, err)
 		}
-		if err == nil && !o.help && !o.version && o.Session.User == "" {
+		if err == nil && !o.Help && !o.Version && o.Session.User == "" {
 			t.Errorf("%q: nobody", argv)
 		}
 	})
