@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"capsu/capability"
 	"capsu/front"
 	"capsu/privilege"
 	"capsu/tty"
@@ -46,9 +47,9 @@ type Child struct {
 // the child itself. Blocked is what its bounding set lacks and this process's has.
 func (c *Child) Tuple() (*cap.IAB, error) {
 	iab := cap.NewIAB()
-	for v := cap.Value(0); v < cap.MaxBits(); v++ {
+	for v := range capability.All() {
 		for vector, on := range map[cap.Vector]bool{
-			cap.Inh: c.inheritable&(1<<v) != 0, cap.Amb: c.ambient&(1<<v) != 0, cap.Bound: c.bounding&(1<<v) == 0 && privilege.Bounded(v),
+			cap.Inh: c.inheritable&(1<<v) != 0, cap.Amb: c.ambient&(1<<v) != 0, cap.Bound: c.bounding&(1<<v) == 0 && capability.Bounded(v),
 		} {
 			if !on {
 				continue
@@ -258,11 +259,7 @@ type BeyondError struct {
 }
 
 func (e *BeyondError) Error() string {
-	names := make([]string, len(e.Caps))
-	for i, c := range e.Caps {
-		names[i] = c.String()
-	}
-	return fmt.Sprintf("%s %s: more than the grant", e.Set, strings.Join(names, ","))
+	return fmt.Sprintf("%s %s: more than the grant", e.Set, strings.Join(capability.Names(e.Caps), ","))
 }
 
 // beyond makes the error of one of the steps that compare; nil for the others.
@@ -274,7 +271,7 @@ func beyond(step C.int, most, asked uint64) error {
 		return nil
 	}
 	e := &BeyondError{Set: set}
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+	for c := range capability.All() {
 		if asked&^most&(1<<c) != 0 {
 			e.Caps = append(e.Caps, c)
 		}

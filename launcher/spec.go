@@ -11,6 +11,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"capsu/capability"
 	"capsu/interpose"
 	"capsu/tty"
 
@@ -111,10 +112,8 @@ func fork(s *Spec, report, lead int) (int, error) {
 
 // vector returns one vector of a tuple as bits.
 func vector(iab *cap.IAB, v cap.Vector) (bits uint64) {
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, err := iab.GetVector(v, c); err == nil && on {
-			bits |= 1 << c
-		}
+	for _, c := range capability.In(iab, v) {
+		bits |= 1 << c
 	}
 	return bits
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"capsu/capability"
+
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
@@ -37,7 +39,7 @@ func items(text string, item func(prefixes string, value cap.Value) error) error
 		if name == "" {
 			break // prefixes alone, at the end: libcap takes them
 		}
-		value, n := capability(name)
+		value, n := readCapability(name)
 		if n == 0 || n < len(name) && name[n] != ',' {
 			word, _, _ := strings.Cut(name, ",")
 			return fmt.Errorf("unknown capability %q", word)
@@ -94,9 +96,9 @@ func raise(iab *cap.IAB, prefixes string, value cap.Value) error {
 	return nil
 }
 
-// capability reads the name or number at the start of s and returns how many
+// readCapability reads the name or number at the start of s and returns how many
 // bytes it takes; 0 if there is none.
-func capability(s string) (value cap.Value, n int) {
+func readCapability(s string) (value cap.Value, n int) {
 	digit := func(c byte) bool { return c >= '0' && c <= '9' }
 	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
 	if digit(s[0]) {
@@ -138,7 +140,7 @@ func parseC(s string) (uint64, error) {
 // Ambient capabilities that permitted lacks, or Inheritable ones that the
 // bounding set lacks. Both are given as predicates over the kernel's capabilities.
 func Beyond(iab *cap.IAB, permitted, bounding func(cap.Value) bool) error {
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+	for c := range capability.All() {
 		inheritable, err := iab.GetVector(cap.Inh, c)
 		if err != nil {
 			return err

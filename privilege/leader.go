@@ -242,12 +242,6 @@ func (l *Leader) Shrink(keep ...cap.Value) error {
 // Has tells whether a capability is permitted.
 func (l *Leader) Has(c cap.Value) bool { return l.permitted&(1<<c) != 0 }
 
-// Bounded tells whether a capability is in the bounding set of this thread.
-func Bounded(c cap.Value) bool {
-	has, err := cap.GetBound(c)
-	return err == nil && has
-}
-
 // AsGroup runs f with privilege and, for the file system, with a group's
 // rights: a file of that group is then written by those and not by
 // CAP_DAC_OVERRIDE, which the monitor does not keep.

@@ -22,7 +22,7 @@ type directive struct {
 var directives = []directive{
 	{"CapabilitiesEngine", false, "on", onOff(func(s *Settings) *bool { return &s.Engine })},
 	{"CapabilitiesRootRevoke", false, "on", onOff(func(s *Settings) *bool { return &s.RootRevoke })},
-	{"CapabilitiesSet", false, "", setKeep},
+	{"CapabilitiesSet", false, "", setMonitorSet},
 	{"CapabilitiesMode", false, "", one(setMode)},
 	{"RootTarget", true, "off", onOff(func(s *Settings) *bool { return &s.RootTarget })},
 	{"CapabilityFile", false, "/etc/security/capability.conf", one(setFile)},
@@ -106,9 +106,9 @@ func setFile(s *Settings, word string) error {
 	return nil
 }
 
-// setKeep starts from the built-in set each time: a block says what it changes
+// setMonitorSet starts from the built-in set each time: a block says what it changes
 // of that, not of what stands above it.
-func setKeep(s *Settings, words []string) error {
+func setMonitorSet(s *Settings, words []string) error {
 	if len(words) == 0 {
 		return errors.New("takes capabilities, each with + or - before it")
 	}
@@ -128,7 +128,7 @@ func setKeep(s *Settings, words []string) error {
 		}
 	}
 	slices.Sort(keep)
-	s.Keep = keep
+	s.MonitorSet = keep
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"capsu/capability"
 	"capsu/trustedfile"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -71,21 +72,13 @@ func (s *Settings) Grantable(iab *cap.IAB, bits cap.Secbits) error {
 	if iab == nil {
 		return nil
 	}
-	var inheritable, ambient []string
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, err := iab.GetVector(cap.Inh, c); err == nil && on {
-			inheritable = append(inheritable, c.String())
-		}
-		if on, err := iab.GetVector(cap.Amb, c); err == nil && on {
-			ambient = append(ambient, c.String())
-		}
-	}
+	inheritable, ambient := capability.Names(capability.In(iab, cap.Inh)), capability.Names(capability.In(iab, cap.Amb))
 	switch {
-	case s.Mode == NoPriv && inheritable != nil:
+	case s.Mode == NoPriv && len(inheritable) != 0:
 		return s.Fault("CapabilitiesMode", conflict("allows no grant, and %s is granted", strings.Join(inheritable, ",")))
-	case s.Mode == Pure1E && ambient != nil:
+	case s.Mode == Pure1E && len(ambient) != 0:
 		return s.Fault("CapabilitiesMode", conflict("allows no Ambient capability, and %s is granted", strings.Join(ambient, ",")))
-	case bits&cap.SecbitNoCapAmbientRaise != 0 && ambient != nil:
+	case bits&cap.SecbitNoCapAmbientRaise != 0 && len(ambient) != 0:
 		return conflict("%s: granted as Ambient, which the securebits that capsu was started with (%#x) forbid", strings.Join(ambient, ","), int(bits))
 	}
 	return nil
@@ -112,7 +105,7 @@ func (s *Settings) Tuple() (*cap.IAB, error) {
 		return nil, nil
 	}
 	iab := cap.NewIAB()
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+	for c := range capability.All() {
 		if err := iab.SetVector(cap.Bound, true, c); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"capsu/capability"
 	"capsu/trustedfile"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -50,7 +51,7 @@ const (
 type Settings struct {
 	Engine     bool        // capability.conf and CapabilityDefault are asked
 	RootRevoke bool        // uid 0 is worth nothing to a session, and given up by a root caller's monitor
-	Keep       []cap.Value // the monitor's capabilities while the session runs, sorted
+	MonitorSet []cap.Value // the monitor's capabilities while the session runs, sorted
 	Mode       Mode
 	RootTarget bool // uid 0 may be a target for callers other than root
 	File       string
@@ -105,7 +106,7 @@ func (e *settingError) Unwrap() error { return e.err }
 // Removed returns what CapabilitiesSet took from the built-in set.
 func (s *Settings) Removed() (caps []cap.Value) {
 	for _, c := range Closing {
-		if !slices.Contains(s.Keep, c) {
+		if !slices.Contains(s.MonitorSet, c) {
 			caps = append(caps, c)
 		}
 	}
@@ -130,7 +131,7 @@ func Early(name string) bool {
 
 // defaults are the settings without a file.
 func defaults(file string) *Settings {
-	s := &Settings{Keep: Closing, file: file, origins: map[string]Origin{}}
+	s := &Settings{MonitorSet: Closing, file: file, origins: map[string]Origin{}}
 	for _, d := range directives {
 		if d.value != "" {
 			// The table's own words; a test reads every one of them.
@@ -139,15 +140,7 @@ func defaults(file string) *Settings {
 		s.origins[d.name] = Origin{Directive: d.name, Value: d.value}
 	}
 	o := s.origins["CapabilitiesSet"]
-	o.Value = capNames(s.Keep)
+	o.Value = strings.Join(capability.Names(s.MonitorSet), " ")
 	s.origins["CapabilitiesSet"] = o
 	return s
-}
-
-func capNames(caps []cap.Value) string {
-	names := make([]string, len(caps))
-	for i, c := range caps {
-		names[i] = c.String()
-	}
-	return strings.Join(names, " ")
 }

@@ -45,7 +45,7 @@ func decide(t *testing.T, text string, caller, target *Who) *Settings {
 
 func TestDefaultsAreThoseOfTheTable(t *testing.T) {
 	s := decide(t, "# nothing\n", somebody("a"), somebody("b"))
-	want := &Settings{Engine: true, RootRevoke: true, Keep: Closing, File: "/etc/security/capability.conf",
+	want := &Settings{Engine: true, RootRevoke: true, MonitorSet: Closing, File: "/etc/security/capability.conf",
 		Grace: 2 * time.Second, Pty: PtyAuto, Services: []string{"capsu", "capsu-l"}}
 	s.file, s.origins = "", nil
 	if got, want := fmt.Sprintf("%+v", s), fmt.Sprintf("%+v", want); got != want {
@@ -82,8 +82,8 @@ SessionGrace 0`
 		s.Pty != PtyOff || !s.TerminalOwner || !slices.Equal(s.Services, []string{"capsu", "other-one"}) || s.Grace != 0 {
 		t.Errorf("%+v", s)
 	}
-	if want := []cap.Value{cap.KILL, cap.SETGID, cap.SETUID, cap.SETPCAP, cap.SYS_ADMIN, cap.AUDIT_WRITE}; !slices.Equal(s.Keep, want) {
-		t.Errorf("kept: %v", s.Keep)
+	if want := []cap.Value{cap.KILL, cap.SETGID, cap.SETUID, cap.SETPCAP, cap.SYS_ADMIN, cap.AUDIT_WRITE}; !slices.Equal(s.MonitorSet, want) {
+		t.Errorf("kept: %v", s.MonitorSet)
 	}
 	if !slices.Equal(s.Removed(), []cap.Value{cap.CHOWN}) {
 		t.Errorf("removed: %v", s.Removed())
@@ -162,7 +162,7 @@ SessionGrace 9
 		{nil, somebody("a", "staff"), 9, 16, false, 6},
 	} {
 		s := decide(t, text, c.caller, c.target)
-		if s.Grace != time.Duration(c.grace)*time.Second || s.Origin("SessionGrace").Line != c.line || s.RootTarget != c.root || len(s.Keep) != c.keep {
+		if s.Grace != time.Duration(c.grace)*time.Second || s.Origin("SessionGrace").Line != c.line || s.RootTarget != c.root || len(s.MonitorSet) != c.keep {
 			t.Errorf("%+v: %+v", c, s)
 		}
 	}
@@ -346,7 +346,7 @@ func FuzzParse(f *testing.F) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if s.Keep == nil && len(s.Removed()) != len(Closing) || s.File[0] != '/' || s.Grace < 0 || s.Grace > time.Hour || len(s.Services) == 0 {
+				if s.MonitorSet == nil && len(s.Removed()) != len(Closing) || s.File[0] != '/' || s.Grace < 0 || s.Grace > time.Hour || len(s.Services) == 0 {
 					t.Errorf("%q: %+v", text, s)
 				}
 				if target == nil {

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"capsu/privilege"
+	"capsu/capability"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -97,9 +97,9 @@ func TestEachFileCapabilityOfTheStockStackIsNeeded(t *testing.T) {
 				t.Fatal("nothing shows that it is needed")
 			}
 			give(t, all)
-			if err := proof(t, false); err != nil && privilege.Bounded(c) {
+			if err := proof(t, false); err != nil && capability.Bounded(c) {
 				t.Errorf("with it: %v", err)
-			} else if err == nil && !privilege.Bounded(c) {
+			} else if err == nil && !capability.Bounded(c) {
 				t.Error("done, and nobody here can have it")
 			}
 			give(t, minus(all, c))

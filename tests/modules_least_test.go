@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"capsu/privilege"
+	"capsu/capability"
 	builtIn "capsu/site"
 	needs "capsu/stack"
 
@@ -20,7 +20,7 @@ var always = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP}
 // bounded are all capabilities that a file can give on this machine.
 func bounded() (all []cap.Value) {
 	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if privilege.Bounded(c) {
+		if capability.Bounded(c) {
 			all = append(all, c)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"os"
 	"strings"
 
+	"capsu/capability"
 	"capsu/front"
-	"capsu/privilege"
 	"capsu/say"
 
 	"golang.org/x/sys/unix"
@@ -77,7 +77,7 @@ func explainPrivilege(path, setcap string) error {
 			"%s: on a file system mounted nosuid, so file capabilities have no effect", path)
 	}
 	for _, c := range []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP} {
-		if !privilege.Bounded(c) {
+		if !capability.Bounded(c) {
 			return say.Hinted("start capsu from a process whose bounding set has it", "bounding set: lacks %v", c)
 		}
 	}

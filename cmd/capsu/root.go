@@ -52,7 +52,7 @@ func (s *session) giveUp() error {
 		}
 	}
 	c.shrunk = true
-	err := s.leader.Shrink(c.Keep...)
+	err := s.leader.Shrink(c.MonitorSet...)
 	c.asGuard = s.leader.ActsAsGuard()
 	return err
 }

@@ -2,9 +2,9 @@ package main
 
 import (
 	"capsu/account"
+	"capsu/capability"
 	"capsu/launcher"
 	"capsu/policy"
-	"capsu/privilege"
 	"capsu/say"
 	"capsu/site"
 
@@ -66,7 +66,7 @@ func (s *session) decide(t *target) (err error) {
 		}
 	}
 	if t.decision.Action == policy.Set {
-		if err := policy.Beyond(t.decision.IAB, s.leader.Has, privilege.Bounded); err != nil {
+		if err := policy.Beyond(t.decision.IAB, s.leader.Has, capability.Bounded); err != nil {
 			return c.OfRule(t.decision.File, t.decision.Line, err)
 		}
 		if err := c.Grantable(t.decision.IAB, t.securebits); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"capsu/account"
+	"capsu/capability"
 	"capsu/interpose"
 	"capsu/launcher"
 	"capsu/policy"
@@ -167,17 +168,12 @@ func (s *session) shell() string {
 // run without, say, cap_setuid cannot drop what it has: who narrows its
 // Bounding set must not be able to run one.
 func (t *target) blocksMore(narrow *cap.IAB) bool {
-	for c := cap.Value(0); narrow != nil && c < cap.MaxBits(); c++ {
-		blocked, err := narrow.GetVector(cap.Bound, c)
-		if err == nil && !blocked {
-			continue
-		}
-		if t.decision.IAB == nil {
-			return true
-		}
-		if already, e := t.decision.IAB.GetVector(cap.Bound, c); err != nil || e != nil || !already {
-			return true
-		}
+	if narrow == nil {
+		return false
 	}
-	return false
+	var already []cap.Value
+	if t.decision.IAB != nil {
+		already = capability.In(t.decision.IAB, cap.Bound)
+	}
+	return slices.ContainsFunc(capability.In(narrow, cap.Bound), func(c cap.Value) bool { return !slices.Contains(already, c) })
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"capsu/account"
+	"capsu/capability"
 	"capsu/policy"
 	"capsu/say"
 	"capsu/site"
@@ -147,14 +148,14 @@ func (c *checker) tuple(r policy.Rule) {
 		}
 	}
 	var beyond *policy.BeyondError
-	if err := policy.Beyond(r.IAB, c.granted, bounded); errors.As(err, &beyond) {
+	if err := policy.Beyond(r.IAB, c.granted, capability.Bounded); errors.As(err, &beyond) {
 		if beyond.Bounding {
 			c.find(r.Line, "%v: %s", err, refused)
 		} else {
 			c.find(r.Line, "%v: capsu refuses the session unless root calls; give capsu's file the capability ('capsuctl filecaps')", err)
 		}
 	}
-	for v := cap.Value(0); v < cap.MaxBits(); v++ {
+	for v := range capability.All() {
 		ambient, _ := r.IAB.GetVector(cap.Amb, v)
 		blocked, _ := r.IAB.GetVector(cap.Bound, v)
 		if ambient && blocked {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"capsu/account"
+	"capsu/capability"
 	"capsu/policy"
 	"capsu/say"
 	"capsu/site"
@@ -126,13 +127,13 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 		return err
 	}
 	e.IAB = d.IAB.String()
-	granted := bounded // root has what its bounding set has
+	granted := capability.Bounded // root has what its bounding set has
 	if !rootCalls {
 		if granted = permitted(program); granted == nil {
 			granted = func(cap.Value) bool { return true }
 		}
 	}
-	if err := policy.Beyond(d.IAB, granted, bounded); err != nil {
+	if err := policy.Beyond(d.IAB, granted, capability.Bounded); err != nil {
 		return e.settings.OfRule(d.File, d.Line, err)
 	}
 	return e.settings.OfRule(d.File, d.Line, e.settings.Grantable(d.IAB, bits))
@@ -201,14 +202,8 @@ func (e *explanation) print() {
 }
 
 func names(iab *cap.IAB, v cap.Vector) string {
-	var all []string
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, err := iab.GetVector(v, c); err == nil && on {
-			all = append(all, c.String())
-		}
+	if all := capability.Names(capability.In(iab, v)); len(all) != 0 {
+		return strings.Join(all, ",")
 	}
-	if all == nil {
-		return "nothing"
-	}
-	return strings.Join(all, ",")
+	return "nothing"
 }

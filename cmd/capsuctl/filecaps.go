@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"capsu/capability"
 	"capsu/policy"
 	"capsu/say"
 	"capsu/site"
@@ -64,10 +65,8 @@ func filecaps(args []string) int {
 	for c, why := range own {
 		all.add(c, "capsu: "+why)
 	}
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, err := extra.GetVector(cap.Inh, c); err == nil && on {
-			all.add(c, "asked for")
-		}
+	for _, c := range capability.In(extra, cap.Inh) {
+		all.add(c, "asked for")
 	}
 	for _, file := range files {
 		err = errors.Join(err, all.addGrants(file))
@@ -157,10 +156,8 @@ func (r reasons) addGrants(file string) error {
 }
 
 func (r reasons) addAmbient(iab *cap.IAB, why string) {
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, err := iab.GetVector(cap.Amb, c); err == nil && on {
-			r.add(c, why)
-		}
+	for _, c := range capability.In(iab, cap.Amb) {
+		r.add(c, why)
 	}
 }
 

@@ -150,9 +150,3 @@ func permitted(named string) func(cap.Value) bool {
 		return err == nil && on
 	}
 }
-
-// bounded tells whether a capability is in this process's bounding set.
-func bounded(c cap.Value) bool {
-	has, err := cap.GetBound(c)
-	return err == nil && has
-}

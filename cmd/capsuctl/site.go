@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"capsu/account"
+	"capsu/capability"
 	"capsu/policy"
 	"capsu/say"
 	"capsu/site"
@@ -110,7 +111,7 @@ func (c *siteChecker) directive(o site.Origin) {
 		if err != nil {
 			return // all or none
 		}
-		if err := policy.Beyond(iab, c.granted, bounded); err != nil {
+		if err := policy.Beyond(iab, c.granted, capability.Bounded); err != nil {
 			c.find(o.Line, "CapabilityDefault: %v: %s", err, refused)
 		}
 	case "Services":
@@ -180,7 +181,7 @@ func (c *siteChecker) modules(conf *site.Config) {
 				c.find(0, "%s in %s:%d %s", m.Name, m.File, m.Line, who)
 			}
 			for _, value := range m.Closing() {
-				if !slices.Contains(s.Keep, value) {
+				if !slices.Contains(s.MonitorSet, value) {
 					c.find(0, "%s in %s:%d needs %v to close its session: CapabilitiesSet +%v keeps it", m.Name, m.File, m.Line, value, value)
 				}
 			}

@@ -1,0 +1,166 @@
+// Package house holds the sources to the plan of ARCHITECTURE.md: who may import whom,
+// and how large a room may become.
+package house
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	mostOfAPackage = 1600 // lines
+	mostOfAFile    = 400
+	mostOfACFile   = 250
+)
+
+// layers reads the table of ARCHITECTURE.md: the layer of each package.
+func layers(t *testing.T) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := map[string]int{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d) \| (.*?) \|`).FindAllStringSubmatch(string(text), -1) {
+		n, _ := strconv.Atoi(row[1])
+		for _, name := range strings.Split(row[2], ", ") {
+			layer[name] = n
+		}
+	}
+	if len(layer) < 15 {
+		t.Fatalf("ARCHITECTURE.md: a table of %d packages", len(layer))
+	}
+	return layer
+}
+
+// packages returns the source files of each package, without tests.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	files := map[string][]string{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		name, _ := filepath.Rel("..", path)
+		if err == nil && entry.IsDir() && slices.Contains([]string{"tests", "tools", "build", "house", ".git"}, name) {
+			return filepath.SkipDir
+		}
+		if ext := filepath.Ext(path); slices.Contains([]string{".go", ".c", ".h"}, ext) &&
+			!strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "testdata") {
+			files[filepath.Dir(name)] = append(files[filepath.Dir(name)], path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestImportsRunDownwards(t *testing.T) {
+	layer := layers(t)
+	for name, files := range packages(t) {
+		own, known := layer[name]
+		if !known {
+			t.Errorf("%s: is not in the table of ARCHITECTURE.md", name)
+		}
+		for _, path := range files {
+			if filepath.Ext(path) != ".go" {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range file.Imports {
+				other, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "capsu/")
+				if ours && layer[other] >= own {
+					t.Errorf("%s: imports %s, which does not stand below it", path, other)
+				}
+			}
+		}
+	}
+}
+
+func TestNoRoomIsTooLarge(t *testing.T) {
+	for name, files := range packages(t) {
+		total := 0
+		for _, path := range files {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			most, n := mostOfAFile, strings.Count(string(text), "\n")
+			if filepath.Ext(path) == ".c" {
+				most = mostOfACFile
+			}
+			if total += n; n > most {
+				t.Errorf("%s: %d lines, more than %d", path, n, most)
+			}
+		}
+		if total > mostOfAPackage {
+			t.Errorf("%s: %d lines, more than %d", name, total, mostOfAPackage)
+		}
+	}
+}
+
+// What a C file defines and what it needs of others, by the compiler and nm(1): no two
+// files need each other, not even by way of a third.
+func TestNoCircleOfCFiles(t *testing.T) {
+	dir := t.TempDir()
+	definedIn, needs := map[string]string{}, map[string][]string{}
+	for _, files := range packages(t) {
+		for _, path := range files {
+			if filepath.Ext(path) != ".c" || strings.Contains(path, "pamconv") { // alone, and needs what cgo generates
+				continue
+			}
+			object := filepath.Join(dir, strings.ReplaceAll(path, "/", "_")+".o")
+			args := []string{"-c", "-I../privilege", "-I../interpose", "-fno-inline", "-o", object, path}
+			if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+				t.Fatalf("gcc %s: %v\n%s", path, err, out)
+			}
+			out, err := exec.Command("nm", object).Output()
+			if err != nil {
+				t.Fatalf("nm: %v", err)
+			}
+			for line := range strings.Lines(string(out)) {
+				words := strings.Fields(line)
+				switch kind, name := words[len(words)-2], words[len(words)-1]; kind {
+				case "U", "w":
+					needs[path] = append(needs[path], name)
+				case "T", "D", "B", "R":
+					definedIn[name] = path
+				}
+			}
+		}
+	}
+	done := map[string]bool{}
+	var walk func(path string, way []string)
+	walk = func(path string, way []string) {
+		if i := slices.Index(way, path); i >= 0 {
+			t.Errorf("a circle: %s", strings.Join(append(way[i:], path), " -> "))
+			return
+		}
+		if done[path] {
+			return
+		}
+		defer func() { done[path] = true }()
+		for _, name := range needs[path] {
+			if other := definedIn[name]; other != "" && other != path {
+				walk(other, append(slices.Clip(way), path))
+			}
+		}
+	}
+	for _, path := range definedIn {
+		walk(path, nil)
+	}
+	if len(needs) < 15 {
+		t.Errorf("%d C files, and no circle between others can be excluded", len(needs))
+	}
+}
