@@ -40,6 +40,8 @@ type Conversation struct {
 	used  int
 	lent  int // the channel of Outside.Answer while a prompt waits, or 0
 	fault error
+
+	failed func(status error) (delay bool) // Transaction.OnFailure, or nil
 }
 
 // Outside is the caller's shell, as the front tells of it.

@@ -11,11 +11,10 @@ static void delay(int status, unsigned usec, void *appdata)
 {
 	struct timespec t;
 
-	(void)appdata;
 	if (status == PAM_SUCCESS)
 		return;
-	/* in Go: nobody can dodge the record by what he does to the delay */
-	if (!capsuFailed(status) || clock_gettime(CLOCK_MONOTONIC, &t) < 0)
+	/* in Go: what is done to the delay does not dodge the record */
+	if (!capsuFailed(status, (uintptr_t)appdata) || clock_gettime(CLOCK_MONOTONIC, &t) < 0)
 		return;
 	t.tv_sec += usec / 1000000;
 	t.tv_nsec += usec % 1000000 * 1000L;

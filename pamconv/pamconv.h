@@ -4,6 +4,7 @@
 
 #include <security/pam_appl.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* capsu_fail_delay asks for a delay of usec after a failure, and has it slept
  * in full: libpam's own way returns at the first signal. */

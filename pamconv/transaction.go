@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime/cgo"
 	"time"
 	"unsafe"
 
@@ -71,28 +72,29 @@ func Start(service, user, confdir string, conv *Conversation) (*Transaction, err
 	return t, nil
 }
 
-// failed is called when an authentication has failed, before its delay. libpam
-// tells the delay function nothing of the transaction, so there is one for all.
-var failed func(status error) (delay bool)
-
 // OnFailure has f called when an authentication fails, before the delay is
 // slept: on the leader, within Authenticate, with what is effective there. f
 // tells whether there shall be a delay.
 func (t *Transaction) OnFailure(f func(err error) (delay bool)) {
-	failed = func(status error) bool {
+	t.conv.failed = func(status error) bool {
 		return f(&Error{Call: "pam_authenticate", Status: status, Conversation: t.conv.fault})
 	}
 }
 
+// capsuFailed is called by the delay function, with what libpam hands to the conversation.
+//
 //export capsuFailed
-func capsuFailed(status C.int) (delay C.int) {
+func capsuFailed(status C.int, appdata C.uintptr_t) (delay C.int) {
 	// Nothing may leave it but by return: C calls it.
 	defer func() {
 		if recover() != nil {
 			delay = 1
 		}
 	}()
-	if failed != nil && !failed(pam.Error(status)) {
+	// SAFETY: the library makes this handle, of the handler that Start gave it, and keeps
+	// it until pam_end.
+	conv, ours := cgo.Handle(appdata).Value().(*Conversation)
+	if ours && conv.failed != nil && !conv.failed(pam.Error(status)) {
 		return 0
 	}
 	return 1
