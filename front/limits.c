@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "front.h"
+#include "interpose.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -83,8 +84,8 @@ int limits_replace(void)
 			return -1;
 	}
 	l = started.limits[RLIMIT_NOFILE];
-	if (l.rlim_cur < 1024)
-		l.rlim_cur = l.rlim_max < 1024 ? l.rlim_max : 1024;
+	if (l.rlim_cur < USUAL_FILES)
+		l.rlim_cur = l.rlim_max < USUAL_FILES ? l.rlim_max : USUAL_FILES;
 	if (set_limit(RLIMIT_NOFILE, l) < 0)
 		return -1;
 	/* else threads get the stack that the caller's limit said at start */

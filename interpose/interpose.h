@@ -19,6 +19,9 @@
  * modules would find elsewhere, or NULL. */
 const char *interpose_arm(const char **name);
 
+/* Open files: what select(2) can take. Su sets this soft limit where the hard one allows it. */
+enum { USUAL_FILES = 1024 };
+
 /* interpose_sanitise makes the limits what su makes them before it opens the
  * session: until then they are the caller's as found. 0. */
 int interpose_sanitise(void);

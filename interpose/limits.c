@@ -18,9 +18,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Open files: what select(2) can take. Where the hard limit is lower su sets none. */
-enum { FILES = 1024 };
-
 int interpose_sanitise(void)
 {
 	struct rlimit *l = privilege.limits;
@@ -29,8 +26,8 @@ int interpose_sanitise(void)
 	l[RLIMIT_FSIZE].rlim_cur = l[RLIMIT_FSIZE].rlim_max;
 	l[RLIMIT_AS].rlim_cur = l[RLIMIT_AS].rlim_max;
 	l[RLIMIT_NICE] = l[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
-	if (l[RLIMIT_NOFILE].rlim_max >= FILES)
-		l[RLIMIT_NOFILE].rlim_cur = FILES;
+	if (l[RLIMIT_NOFILE].rlim_max >= USUAL_FILES)
+		l[RLIMIT_NOFILE].rlim_cur = USUAL_FILES;
 	return 0; /* cgo has no better way to call a function without arguments */
 }
 

@@ -29,10 +29,10 @@ func SessionLimits() (limits Limits) {
 }
 
 // SettleFiles undoes what the Go runtime does at its start: it lifts the soft
-// limit of open files to the hard one. At least 1024 stay where the hard limit
+// limit of open files to the hard one. USUAL_FILES stay where the hard limit
 // allows it.
 func SettleFiles(start unix.Rlimit) error {
-	start.Cur = min(max(start.Cur, 1024), start.Max)
+	start.Cur = min(max(start.Cur, C.USUAL_FILES), start.Max)
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &start); err != nil {
 		return fmt.Errorf("setrlimit: %w", err)
 	}

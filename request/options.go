@@ -166,9 +166,9 @@ func (o *Session) check() error {
 	case o.User == "":
 		return &UsageError{"user: empty name"}
 	case o.Preserve && o.Whitelist != nil:
-		return &UsageError{"-m and -w: exclude each other, for -w names what --login keeps"}
+		return &UsageError{"-m and -w: cannot be combined, -w names what --login keeps"}
 	case o.Pty && o.NoPty:
-		return &UsageError{"-P and -T: exclude each other"}
+		return &UsageError{"-P and -T: cannot be combined"}
 	}
 	return nil
 }
@@ -178,13 +178,13 @@ func (o *Session) check() error {
 func (o *Session) checkForced(named bool) error {
 	switch {
 	case !named:
-		return &UsageError{"--forced-command: the user is missing"}
+		return &UsageError{"--forced-command: missing argument: USER"}
 	case o.HasCommand:
-		return &UsageError{"--forced-command and -c: exclude each other, the command is the ssh client's"}
+		return &UsageError{"--forced-command and -c: cannot be combined, the command is the ssh client's"}
 	case len(o.Arguments) > 0:
 		return &UsageError{"--forced-command: takes no arguments after the user, the command is the ssh client's"}
 	case o.Preserve:
-		return &UsageError{"--forced-command and -m: exclude each other, the environment is made afresh"}
+		return &UsageError{"--forced-command and -m: cannot be combined, the environment is made afresh"}
 	}
 	return nil
 }
@@ -294,9 +294,9 @@ func tuple(option, text string, read func(string) (*cap.IAB, error)) (*cap.IAB, 
 func badOption(missing bool, letter rune, word string) error {
 	switch {
 	case missing && len(word) > 1 && word[:2] == "--":
-		return &UsageError{fmt.Sprintf("option %s: an argument is missing", say.Escape(word))}
+		return &UsageError{fmt.Sprintf("option %s: missing argument", say.Escape(word))}
 	case missing:
-		return &UsageError{fmt.Sprintf("option -%c: an argument is missing", letter)}
+		return &UsageError{fmt.Sprintf("option -%c: missing argument", letter)}
 	case letter != 0 && (len(word) < 2 || word[:2] != "--"):
 		return &UsageError{fmt.Sprintf("option -%s: unknown", say.Escape(string(letter)))}
 	}

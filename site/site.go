@@ -12,6 +12,7 @@
 package site
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -102,6 +103,15 @@ type settingError struct {
 
 func (e *settingError) Error() string { return e.directive + " " + e.value + ": " + e.err.Error() }
 func (e *settingError) Unwrap() error { return e.err }
+
+// Target tells why a user must not be the target of a caller, both named by their uids: uid 0
+// is not, for callers other than root, unless RootTarget is on.
+func (s *Settings) Target(name string, uid, caller uint32) error {
+	if uid == 0 && caller != 0 && !s.RootTarget {
+		return fmt.Errorf("%s: uid 0 is not a target for callers other than root (RootTarget is off)", name)
+	}
+	return nil
+}
 
 // Removed returns what CapabilitiesSet took from the built-in set.
 func (s *Settings) Removed() (caps []cap.Value) {

@@ -26,12 +26,11 @@ func (s *session) name() error {
 	return s.refuseRoot(u)
 }
 
-// refuseRoot refuses uid 0 as a target for callers other than root, unless
-// RootTarget is on. What PAM_USER says after authentication is asked again.
+// refuseRoot refuses uid 0 as a target, unless the site allows it or root calls. What
+// PAM_USER says after authentication is asked again.
 func (s *session) refuseRoot(u *account.User) error {
-	if u.UID == 0 && s.caller.UID != 0 && !s.conf.RootTarget {
-		return say.Hinted("name a user: capsu USER; root as a target needs RootTarget on in "+site.DefaultFile,
-			"%s: uid 0 is not a target for callers other than root (RootTarget is off)", u.Name)
+	if err := s.conf.Target(u.Name, u.UID, s.caller.UID); err != nil {
+		return say.Hinted("name a user: capsu USER; root as a target needs RootTarget on in "+site.DefaultFile, "%w", err)
 	}
 	return nil
 }

@@ -147,8 +147,10 @@ func (e *explanation) site(p *policy.Parameters, caller, u *account.User) (cap.S
 	p.Default = cmp.Or(p.Default, s.Default)
 	p.Require = p.Require || s.Require
 	e.Config = p.File
-	if u.UID == 0 && caller != nil && caller.UID != 0 && !s.RootTarget {
-		return 0, fmt.Errorf("%s: uid 0 is not a target for callers other than root (RootTarget is off)", u.Name)
+	if caller != nil {
+		if err := s.Target(u.Name, u.UID, caller.UID); err != nil {
+			return 0, err
+		}
 	}
 	found, err := ownSecurebits()
 	if err != nil {

@@ -43,7 +43,7 @@ func main() {
 	args := os.Args[min(1, len(os.Args)):]
 	switch {
 	case len(args) == 0:
-		fmt.Fprint(os.Stderr, "capsuctl: what shall I do?\nTry 'capsuctl --help'\n")
+		fmt.Fprint(os.Stderr, "capsuctl: no command given\nTry 'capsuctl --help'\n")
 		os.Exit(exitUsage)
 	case args[0] == "-h" || args[0] == "--help":
 		fmt.Print(usage)
@@ -74,9 +74,9 @@ func parse(f *pflag.FlagSet, args []string, operand string) (status int, done bo
 	switch most := len(strings.Fields(operand)); {
 	case err != nil:
 	case f.NArg() > most:
-		err = fmt.Errorf("%s: one argument too many", f.Arg(most))
+		err = fmt.Errorf("unexpected argument: %s", f.Arg(most))
 	case f.NArg() < most && operand[0] != '[':
-		err = fmt.Errorf("%s: is missing", operand)
+		err = fmt.Errorf("missing argument: %s", operand)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "capsuctl: %s\nTry 'capsuctl --help'\n", say.Escape(err.Error()))
