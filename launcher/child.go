@@ -90,12 +90,7 @@ func Launch(l *privilege.Leader, s *Spec, f *front.Front, warn func(error)) (*Ch
 		err = s.Terminal.HandOver()
 	}
 	if err != nil {
-		ran := false
-		e := l.With(func() error { ran = true; return c.discard() })
-		if !ran { // what cannot be ended with privilege is ended without
-			e = errors.Join(e, c.discard())
-		}
-		return nil, errors.Join(err, e)
+		return nil, errors.Join(err, l.WithOrWithout(c.discard))
 	}
 	return c, nil
 }

@@ -41,7 +41,7 @@ func (c *Child) kill(sig unix.Signal) error {
 // signal sends with the right to, whatever uid the session has taken.
 // SIGKILL is for its leader, too.
 func signal(l *privilege.Leader, c *Child, signals ...unix.Signal) error {
-	return l.With(func() error {
+	return l.WithOrWithout(func() error {
 		for _, sig := range signals {
 			if err := c.kill(sig); err != nil && err != unix.ESRCH {
 				return fmt.Errorf("kill: %w", err)

@@ -55,7 +55,7 @@ type waiting struct {
 func Wait(l *privilege.Leader, c *Child, f *front.Front, grace time.Duration) (*Result, error) {
 	w := &waiting{l: l, c: c, front: f, grace: grace, foreground: c.terminal == nil || c.foreground}
 	if c.terminal != nil {
-		w.relay = relay.New(c.terminal)
+		w.relay = relay.New(c.terminal, 0, 1)
 		defer w.relay.Close()
 	} else if c.remote {
 		w.remote = relay.NewRemote()

@@ -84,6 +84,20 @@ func (l *Leader) With(f func() error) (err error) {
 	return f()
 }
 
+// WithOrWithout is With, but it runs f without privilege where none can be raised: for
+// what ends a session, which half done is better than not done.
+func (l *Leader) WithOrWithout(f func() error) error {
+	ran := false
+	err := l.With(func() error {
+		ran = true
+		return f()
+	})
+	if !ran {
+		err = errors.Join(err, f())
+	}
+	return err
+}
+
 // effective sets Effective, to what is permitted of it, and returns what it was.
 func effective(e uint64) (before uint64, err error) {
 	var sets C.struct_sets

@@ -19,9 +19,11 @@ import (
 // runtime does not collect garbage.
 type Relay struct {
 	t       *tty.Pty
-	in, out int  // non-blocking where they are the caller's controlling terminal
+	from    int  // the caller's descriptor that input comes from
+	in, out int  // from and the caller's output; opened anew, non-blocking, where they are its terminal
 	inNow   bool // in is a pipe or a socket, of which the kernel reads without waiting
 	outNow  bool // likewise
+	ownOut  bool // out was opened anew
 	most    int  // bytes that out takes at once when it is ready, or oneWrite
 	modes   tty.Modes
 	keys    bool // in is a terminal
@@ -89,17 +91,17 @@ const (
 	drained = 128 << 10
 )
 
-// New returns the relay of the session whose pseudo-terminal t is.
-func New(t *tty.Pty) *Relay {
-	r := &Relay{t: t, in: 0, out: 1, inNow: descriptor.Of(0) == descriptor.Stream, outNow: descriptor.Of(1) == descriptor.Stream,
-		modes: tty.Modes{FD: 0}, keys: descriptor.IsTerminal(0)}
-	if fd := tty.Own(0); fd >= 0 {
+// New returns the relay between the caller's descriptors and t, the session's pseudo-terminal.
+func New(t *tty.Pty, in, out int) *Relay {
+	r := &Relay{t: t, from: in, in: in, out: out, modes: tty.Modes{FD: in}, keys: descriptor.IsTerminal(in),
+		inNow: descriptor.Of(in) == descriptor.Stream, outNow: descriptor.Of(out) == descriptor.Stream}
+	if fd := tty.Own(in); fd >= 0 {
 		r.in = fd
 	}
-	switch fd := tty.Own(1); {
+	switch fd := tty.Own(out); {
 	case fd >= 0:
-		r.out, r.most = fd, len(r.toCaller.bytes)
-	case descriptor.IsTerminal(1):
+		r.out, r.most, r.ownOut = fd, len(r.toCaller.bytes), true
+	case descriptor.IsTerminal(out):
 		r.most = oneWrite
 	default:
 		r.most = pipeful
@@ -110,10 +112,11 @@ func New(t *tty.Pty) *Relay {
 // Close puts the caller's terminal back.
 func (r *Relay) Close() {
 	r.modes.Restore(false)
-	for _, fd := range []int{r.in, r.out} {
-		if fd > 2 {
-			unix.Close(fd)
-		}
+	if r.in != r.from {
+		unix.Close(r.in)
+	}
+	if r.ownOut {
+		unix.Close(r.out)
 	}
 }
 
@@ -124,12 +127,13 @@ func (r *Relay) Keys() bool { return r.keys }
 func (r *Relay) Abandon() {
 	r.modes.Restore(false)
 	r.reading, r.ended, r.broken = false, true, true
+	r.toCaller.from = r.toCaller.to // or the session would wait to write more
 }
 
 // Resume goes on after a start or a stop, and tells whether in the foreground.
 func (r *Relay) Resume() bool {
 	r.paused = false
-	foreground := tty.Foreground(0)
+	foreground := tty.Foreground(r.from)
 	r.reading = foreground && !r.broken
 	if r.keys && r.reading {
 		r.modes.Raw()
@@ -144,9 +148,9 @@ func (r *Relay) Resize() {
 		return
 	}
 	if r.keys {
-		tty.CopySize(0, r.t.Master)
+		tty.CopySize(r.in, r.t.Master)
 	} else {
-		tty.CopySize(1, r.t.Master)
+		tty.CopySize(r.out, r.t.Master)
 	}
 }
 
@@ -223,7 +227,7 @@ func (r *Relay) take(events int16) (gone bool) {
 	if !r.reading {
 		return false // stopped, or in the background, since poll looked
 	}
-	if r.keys && !tty.Foreground(0) {
+	if r.keys && !tty.Foreground(r.from) {
 		r.reading = false // the front was stopped behind our back: its SIGCONT will tell
 		return false
 	}
@@ -281,7 +285,7 @@ func (r *Relay) show() (gone bool) {
 		r.toCaller.from = r.toCaller.to
 		return false
 	}
-	if r.out <= 2 && !descriptor.Ready(r.out, unix.POLLOUT, 0) {
+	if !r.ownOut && !descriptor.Ready(r.out, unix.POLLOUT, 0) {
 		return false
 	}
 	most := r.most
