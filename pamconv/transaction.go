@@ -10,6 +10,7 @@
 package pamconv
 
 /*
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 #cgo LDFLAGS: -lpam
 #include <stdlib.h>
 #include "pamconv.h"
