@@ -8,10 +8,10 @@ import (
 	"os"
 	"runtime"
 
+	"capsu/version"
+
 	"golang.org/x/sys/unix"
 )
-
-const version = "0.1.0"
 
 // The main goroutine stays on the thread-group leader: PAM, every change of
 // identity, and the fork of the session belong there.
@@ -40,7 +40,7 @@ func capsu() (by unix.Signal, status int) {
 		tell(usage)
 		return 0, 0
 	case o.version:
-		tell("capsu " + version + "\n")
+		tell("capsu " + version.String() + "\n")
 		return 0, 0
 	case fault != nil:
 		report(fault)
