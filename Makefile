@@ -8,19 +8,23 @@
 # make inject   as root: let each system call of a session fail, one by one (half an hour)
 # make bench    as root: look-ups beside pam_cap.so, a pseudo-terminal beside script(1),
 #               streams by ssh beside su, as ratios
-# make lint     what must be clean
+# make race     the unit tests with the race detector
+# make arm64    everything compiles for arm64: needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross
+# make lint     what must be clean; it asks the network for known vulnerabilities
 # make format   gofmt
 # make install  ./install.sh
 
 GO ?= go
 FUZZTIME ?= 30s
-SCRIPTS = install.sh packaging/*.sh tests/run tests/trixie tests/logind tests/logind-check tests/world tests/demo .ci/run
 
 build:
 	$(GO) build -trimpath -buildmode=pie -o build/ ./cmd/...
 
 test:
 	$(GO) test ./...
+
+race:
+	$(GO) test -race ./...
 
 check:
 	./tests/run
@@ -51,11 +55,10 @@ fuzz:
 	$(GO) test ./cmd/capsu -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
 
 lint:
-	test -z "$$(gofmt -l .)"
-	$(GO) vet ./... && $(GO) vet -tags privileged ./tests/...
-	$(GO) tool -modfile=tools/go.mod staticcheck ./...
-	$(GO) tool -modfile=tools/go.mod staticcheck -tags privileged ./tests/...
-	shellcheck $(SCRIPTS)
+	GO=$(GO) tests/lint
+
+arm64:
+	GO=$(GO) tests/arm64
 
 format:
 	gofmt -w .
@@ -63,4 +66,4 @@ format:
 install:
 	./install.sh
 
-.PHONY: build test check trixie logind modules inject bench fuzz lint format install
+.PHONY: build test race check trixie logind modules inject bench fuzz arm64 lint format install
