@@ -1,6 +1,7 @@
 # make          build capsu (a program without its file capabilities; install.sh gives them)
 # make test     unit tests: no root, no network
 # make check    all tests, as root: what CI runs
+# make one      as root: the privileged tests that TEST=... names, against UNDER=capsu or su
 # make trixie   all tests, as root, in a root of Debian 13 made by debootstrap
 # make logind   as root: sessions beside su's on a Debian booted by systemd-nspawn, as logind sees them
 # make modules  as root: measure every PAM module, here and on Debian 13, into doc/modules.md
@@ -16,6 +17,8 @@
 
 GO ?= go
 FUZZTIME ?= 30s
+TEST ?= .
+UNDER ?= capsu
 
 build:
 	$(GO) build -trimpath -buildmode=pie -o build/ ./cmd/...
@@ -28,6 +31,12 @@ race:
 
 check:
 	./tests/run
+
+one:
+	$(GO) test -c -tags privileged -o build/one.test ./tests
+	GO=$(GO) CAPSU_UNDER_TEST=$(UNDER) tests/world sh -c \
+		'./install.sh --prefix /opt --caps cap_net_bind_service,cap_net_raw && \
+		cd tests && exec ../build/one.test -test.v -test.run "$$0"' '$(TEST)'
 
 trixie:
 	tests/trixie
@@ -66,4 +75,4 @@ format:
 install:
 	./install.sh
 
-.PHONY: build test race check trixie logind modules inject bench fuzz arm64 lint format install
+.PHONY: build test race check one trixie logind modules inject bench fuzz arm64 lint format install
