@@ -74,9 +74,11 @@ static pid_t fork_as(const char *way)
 {
 	if (strcmp(way, "_Fork") == 0)
 		return _Fork();
-#ifdef SYS_fork
 	if (strcmp(way, "syscall") == 0)
+#ifdef SYS_fork
 		return (pid_t)syscall(SYS_fork);
+#else
+		return (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
 #endif
 	return fork();
 }
