@@ -1,6 +1,7 @@
 # make          build capsu (a program without its file capabilities; install.sh gives them)
 # make test     unit tests: no root, no network
 # make check    all tests, as root: what CI runs
+# make one      as root: the privileged tests that TEST=... names, against UNDER=capsu or su
 # make trixie   all tests, as root, in a root of Debian 13 made by debootstrap
 # make logind   as root: sessions beside su's on a Debian booted by systemd-nspawn, as logind sees them
 # make modules  as root: measure every PAM module, here and on Debian 13, into doc/modules.md
@@ -8,13 +9,16 @@
 # make inject   as root: let each system call of a session fail, one by one (half an hour)
 # make bench    as root: look-ups beside pam_cap.so, a pseudo-terminal beside script(1),
 #               streams by ssh beside su, as ratios
-# make lint     what must be clean
+# make race     the unit tests with the race detector
+# make arm64    everything compiles for arm64: needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross
+# make lint     what must be clean; it asks the network for known vulnerabilities
 # make format   gofmt
 # make install  ./install.sh
 
 GO ?= go
 FUZZTIME ?= 30s
-SCRIPTS = install.sh packaging/*.sh tests/run tests/trixie tests/logind tests/logind-check tests/world tests/demo .ci/run
+TEST ?= .
+UNDER ?= capsu
 
 build:
 	$(GO) build -trimpath -buildmode=pie -o build/ ./cmd/...
@@ -22,8 +26,17 @@ build:
 test:
 	$(GO) test ./...
 
+race:
+	$(GO) test -race ./...
+
 check:
 	./tests/run
+
+one:
+	$(GO) test -c -tags privileged -o build/one.test ./tests
+	GO=$(GO) CAPSU_UNDER_TEST=$(UNDER) tests/world sh -c \
+		'./install.sh --prefix /opt --caps cap_net_bind_service,cap_net_raw && \
+		cd tests && exec ../build/one.test -test.v -test.run "$$0"' '$(TEST)'
 
 trixie:
 	tests/trixie
@@ -51,11 +64,10 @@ fuzz:
 	$(GO) test ./request -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME)
 
 lint:
-	test -z "$$(gofmt -l .)"
-	$(GO) vet ./... && $(GO) vet -tags privileged ./tests/...
-	$(GO) tool -modfile=tools/go.mod staticcheck ./...
-	$(GO) tool -modfile=tools/go.mod staticcheck -tags privileged ./tests/...
-	shellcheck $(SCRIPTS)
+	GO=$(GO) tests/lint
+
+arm64:
+	GO=$(GO) tests/arm64
 
 format:
 	gofmt -w .
@@ -63,4 +75,4 @@ format:
 install:
 	./install.sh
 
-.PHONY: build test check trixie logind modules inject bench fuzz lint format install
+.PHONY: build test race check one trixie logind modules inject bench fuzz arm64 lint format install

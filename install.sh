@@ -81,13 +81,16 @@ parse() {
 
 build() {
 	if [ -n "$dry_run" ]; then
-		say "would build: capsu, capsuctl"
+		say "would build: capsu, capsuctl ($(cat version/NUMBER))"
 		return
 	fi
+	# git refuses a repository that is another user's, and go build then fails
+	set --
+	git rev-parse --verify HEAD >/dev/null 2>&1 || set -- -buildvcs=false
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 1' HUP INT TERM
-	GOTOOLCHAIN=local CGO_ENABLED=1 "$go" build -trimpath -buildmode=pie -o "$work/" ./cmd/capsu ./cmd/capsuctl
+	GOTOOLCHAIN=local CGO_ENABLED=1 "$go" build "$@" -trimpath -buildmode=pie -o "$work/" ./cmd/capsu ./cmd/capsuctl
 }
 
 checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }
@@ -186,7 +189,8 @@ verify() {
 	done
 	[ "$(id -u "$guard")" != 0 ] || fail "the guard user $guard has uid 0"
 	for name in capsu capsuctl; do
-		"$bin/$name" --help >/dev/null || fail "$bin/$name: does not start"
+		installed=$("$bin/$name" --version) || fail "$bin/$name: does not start"
+		say "installed: $installed"
 	done
 	say "verified: $(getcap "$program"), no setuid bit, guard user $guard"
 }

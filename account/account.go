@@ -6,6 +6,7 @@
 package account
 
 /*
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -Wno-unused-parameter
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>

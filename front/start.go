@@ -12,7 +12,8 @@
 package front
 
 /*
-#cgo CFLAGS: -Wall -Wextra -Wshadow -O2 -fstack-protector-strong -I${SRCDIR}/../privilege -I${SRCDIR}/../interpose
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -I${SRCDIR}/../privilege -I${SRCDIR}/../interpose
+#cgo LDFLAGS: -Wl,-z,relro -Wl,-z,now
 #include "front.h"
 */
 import "C"

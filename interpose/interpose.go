@@ -7,7 +7,7 @@
 package interpose
 
 /*
-#cgo CFLAGS: -Wall -Wextra -Wshadow -O2 -fstack-protector-strong -I${SRCDIR}/../privilege
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -I${SRCDIR}/../privilege
 */
 import "C"
 

@@ -197,7 +197,7 @@ FILE *popen(const char *command, const char *mode)
 int pclose(FILE *stream)
 {
 	for (int i = 0; i < OPENED; i++)
-		if (stream && opened[i].stream == stream) {
+		if (opened[i].stream && opened[i].stream == stream) {
 			opened[i].stream = NULL;
 			fclose(stream);
 			return wait_for(opened[i].pid);

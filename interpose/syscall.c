@@ -51,14 +51,12 @@ static int is_of_ids(long number, const long *a, long *result)
 static int is_of_processes(long number, const long *a, long *result)
 {
 	switch (number) {
-#ifdef SYS_fork
+#ifdef SYS_fork /* arm64 has clone alone */
 	case SYS_fork:
-#endif
-#ifdef SYS_vfork
 	case SYS_vfork:
-#endif
 		*result = fork();
 		return 1;
+#endif
 	case SYS_clone:
 		if (a[0] & CLONE_THREAD)
 			return 0;

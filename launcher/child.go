@@ -1,7 +1,7 @@
 package launcher
 
 /*
-#cgo CFLAGS: -Wall -Wextra -O2 -fstack-protector-strong -I${SRCDIR}/../privilege -I${SRCDIR}/../interpose
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -I${SRCDIR}/../privilege -I${SRCDIR}/../interpose
 #cgo LDFLAGS: -lpam
 #include <stdlib.h>
 #include "child.h"

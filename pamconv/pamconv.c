@@ -43,19 +43,21 @@ size_t capsu_count(char **list)
 }
 
 static pid_t guarded;
+static int open_transactions;
 
 static void exited(void)
 {
-	if (getpid() == guarded) /* a child of a module's may exit as it likes */
+	if (open_transactions > 0 && getpid() == guarded) /* a module's child may exit as it likes */
 		_exit(1);
 }
 
-int capsu_guard_exit(void)
+int capsu_guard_exit(int on)
 {
+	open_transactions += on ? 1 : -1;
 	if (guarded != 0)
 		return 0;
 	guarded = getpid();
-	return atexit(exited); /* the Go runtime ends without exit(3) */
+	return atexit(exited);
 }
 
 void capsu_faults(int on)

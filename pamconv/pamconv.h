@@ -11,8 +11,10 @@
 int capsu_fail_delay(pam_handle_t *pamh, unsigned usec);
 
 /* capsu_guard_exit makes a failure of a module's exit(3), whatever its status:
- * nobody shall take it for a session that went well. Once a process. */
-int capsu_guard_exit(void);
+ * nobody shall take it for a session that went well. It is on for each
+ * transaction from pam_start to pam_end: after the last one exit(3) is the
+ * program's own. Go's race detector ends by it. */
+int capsu_guard_exit(int on);
 
 /* capsu_faults gives the signals of a module's own faults their defaults, so
  * that it ends the process without the Go runtime's words (on), or gives them

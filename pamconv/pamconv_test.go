@@ -21,7 +21,8 @@ func world(t *testing.T, services map[string]string) string {
 	t.Cleanup(runtime.UnlockOSThread)
 	dir := t.TempDir()
 	module := filepath.Join(dir, "ask.so")
-	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-Wall", "-o", module, "testdata/ask.c", "-lpam").CombinedOutput(); err != nil {
+	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror",
+		"-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3", "-o", module, "testdata/ask.c", "-lpam").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for name, text := range services {

@@ -10,6 +10,7 @@
 package pamconv
 
 /*
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 #cgo LDFLAGS: -lpam
 #include <stdlib.h>
 #include "pamconv.h"
@@ -41,16 +42,17 @@ func Delay() {
 
 // Transaction is one PAM transaction, from pam_start to pam_end.
 type Transaction struct {
-	tx   *pam.Transaction
-	conv *Conversation
+	tx      *pam.Transaction
+	conv    *Conversation
+	guarded bool // until it ends, exit(3) is a module's
 }
 
 // Start opens a transaction for a service and a user as typed. With confdir
 // the service file is looked for there alone (tests). PAM_RHOST stays unset:
 // pam_wheel then looks at PAM_RUSER.
 func Start(service, user, confdir string, conv *Conversation) (*Transaction, error) {
-	t := &Transaction{conv: conv}
-	if status, err := C.capsu_guard_exit(); status != 0 {
+	t := &Transaction{conv: conv, guarded: true}
+	if status, err := C.capsu_guard_exit(1); status != 0 {
 		return nil, fmt.Errorf("atexit: %w", err)
 	}
 	var err error
@@ -60,6 +62,7 @@ func Start(service, user, confdir string, conv *Conversation) (*Transaction, err
 		t.tx, err = pam.StartConfDir(service, user, conv, confdir)
 	}
 	if err != nil {
+		t.unguard()
 		return nil, fmt.Errorf("pam_start: %w", err)
 	}
 	h, err := t.Handle()
@@ -67,9 +70,17 @@ func Start(service, user, confdir string, conv *Conversation) (*Transaction, err
 		err = asError(C.capsu_fail_delay((*C.pam_handle_t)(h), FailDelay))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("pam_fail_delay: %w", err), t.tx.End())
+		return nil, errors.Join(fmt.Errorf("pam_fail_delay: %w", err), t.End())
 	}
 	return t, nil
+}
+
+// unguard gives exit(3) back to the program, once.
+func (t *Transaction) unguard() {
+	if t.guarded {
+		C.capsu_guard_exit(0)
+	}
+	t.guarded = false
 }
 
 // OnFailure has f called when an authentication fails, before the delay is
@@ -169,6 +180,7 @@ func (t *Transaction) CloseSession() error {
 
 // End ends the transaction with the status of its last call.
 func (t *Transaction) End() error {
+	defer t.unguard()
 	return t.call("pam_end", func() error { return t.tx.End() })
 }
 

@@ -10,7 +10,7 @@
 package privilege
 
 /*
-#cgo CFLAGS: -Wall -Wextra -Wshadow -O2 -fstack-protector-strong
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 #include "privilege.h"
 */
 import "C"

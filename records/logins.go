@@ -1,7 +1,7 @@
 package records
 
 /*
-#cgo CFLAGS: -Wall -Wextra -Wno-stringop-truncation -O2
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -Wno-stringop-truncation
 #include <stdlib.h>
 #include "logins.h"
 */

@@ -36,7 +36,8 @@ session optional pam_exec.so quiet type=close_session /opt/record
 // compile builds a C source of tests/ for the time of a test.
 func compile(t *testing.T, to string, args ...string) {
 	t.Helper()
-	must(t, "gcc", append([]string{"-O1", "-Wall", "-o", to}, args...)...)
+	must(t, "gcc", append([]string{"-O1", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fstack-protector-strong",
+		"-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3", "-o", to}, args...)...)
 	t.Cleanup(func() { os.Remove(to) })
 }
 

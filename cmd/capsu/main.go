@@ -10,11 +10,10 @@ import (
 
 	"capsu/front"
 	"capsu/request"
+	"capsu/version"
 
 	"golang.org/x/sys/unix"
 )
-
-const version = "0.1.0"
 
 // The main goroutine stays on the thread-group leader: PAM, every change of
 // identity, and the fork of the session belong there.
@@ -48,7 +47,7 @@ func capsu(start *front.Start, fault error) (by unix.Signal, status int) {
 		v.tell(request.Usage)
 		return 0, 0
 	case o.Version:
-		v.tell("capsu " + version + "\n")
+		v.tell("capsu " + version.String() + "\n")
 		return 0, 0
 	case fault != nil:
 		v.report(explain(fault))

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"capsu/say"
+	"capsu/version"
 
 	"github.com/spf13/pflag"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
@@ -31,7 +32,8 @@ const usage = `Usage: capsuctl COMMAND [options]
   check [FILE]    every finding of capsu.conf and of the policy (default: as it says)
   filecaps        the smallest set of file capabilities this site needs
 
-'capsuctl COMMAND --help' shows a command's options. Status 0: good, 1: findings
+'capsuctl COMMAND --help' shows a command's options, 'capsuctl --version' the
+version. Status 0: good, 1: findings
 or an error, 2: bad usage.
 `
 
@@ -47,6 +49,9 @@ func main() {
 		os.Exit(exitUsage)
 	case args[0] == "-h" || args[0] == "--help":
 		fmt.Print(usage)
+		os.Exit(exitGood)
+	case args[0] == "-V" || args[0] == "--version":
+		fmt.Println("capsuctl " + version.String())
 		os.Exit(exitGood)
 	}
 	command := commands[args[0]]

@@ -4,6 +4,7 @@
 package inert
 
 /*
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 const int capsu_is_tested = 1;
 */
 import "C"

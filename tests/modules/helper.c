@@ -74,9 +74,11 @@ static pid_t fork_as(const char *way)
 {
 	if (strcmp(way, "_Fork") == 0)
 		return _Fork();
-#ifdef SYS_fork
 	if (strcmp(way, "syscall") == 0)
+#ifdef SYS_fork
 		return (pid_t)syscall(SYS_fork);
+#else
+		return (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
 #endif
 	return fork();
 }
@@ -102,6 +104,16 @@ static int by_shell(const struct orders *o, const char *phase)
 	return status;
 }
 
+/* In a function of its own: what the caller keeps in registers outlives vfork. */
+static pid_t start_program(const struct orders *o, const char *phase, uid_t target)
+{
+	pid_t pid = strcmp(o->way, "vfork") == 0 ? vfork() : fork_as(o->way);
+
+	if (pid == 0)
+		become(o, phase, target);
+	return pid;
+}
+
 static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 {
 	const void *user;
@@ -120,10 +132,7 @@ static int start(pam_handle_t *h, const char *phase, const struct orders *o)
 	if (strstr(" spawn system popen ", o->way) != NULL) {
 		status = by_shell(o, phase);
 	} else {
-		pid_t pid = strcmp(o->way, "vfork") == 0 ? vfork() : fork_as(o->way);
-		if (pid == 0)
-			become(o, phase, pw->pw_uid);
-		waitpid(pid, &status, 0);
+		waitpid(start_program(o, phase, pw->pw_uid), &status, 0);
 	}
 	if ((module || root) && seteuid(before) < 0)
 		return PAM_SYSTEM_ERR;

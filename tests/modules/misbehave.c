@@ -121,13 +121,18 @@ static void no_limits(const char *call)
 /* Without the C library, which could be told of it. */
 static long raw(long number, long a, long b, long c)
 {
-#ifdef __x86_64__
+#if defined __x86_64__
 	long result;
 
 	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
 	return result;
+#elif defined __aarch64__
+	register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+	return x0;
 #else
-	return syscall(number, a, b, c);
+#error "how a call is made without the C library is not known for this processor"
 #endif
 }
 

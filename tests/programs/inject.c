@@ -22,12 +22,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/reg.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#if defined __x86_64__
+#include <sys/reg.h>
+#elif defined __aarch64__
+#include <elf.h>
+#else
+#error "how a traced call is skipped is not known for this processor"
+#endif
 
 enum role { FREE, FRONT, MONITOR, KID };
 static struct task { pid_t pid; enum role role; int failing; } tasks[64];
@@ -55,17 +61,55 @@ static void text_of(pid_t pid, uint64_t address, char *to, size_t size)
 	to[n > 0 ? n : 0] = 0;
 }
 
-/* 0: not counted; else the errno that fits. */
-static int error_for(enum role role, pid_t pid, uint64_t nr, const uint64_t *a)
+static int error_for_open(pid_t pid, uint64_t address)
 {
 	char path[64], psx[64];
 
+	text_of(pid, address, path, sizeof path);
+	snprintf(psx, sizeof psx, "/proc/%d/task", (int)pid);
+	return strcmp(path, psx) == 0 ? 0 : EACCES;
+}
+
+/* The call that pid is about to make becomes none. */
+static void skip(pid_t pid)
+{
+#if defined __x86_64__
+	ptrace(PTRACE_POKEUSER, pid, 8 * ORIG_RAX, -1L);
+#elif defined __aarch64__
+	int none = -1;
+	struct iovec v = {&none, sizeof none};
+
+	ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &v);
+#endif
+}
+
+static void set_result(pid_t pid, long result)
+{
+#if defined __x86_64__
+	ptrace(PTRACE_POKEUSER, pid, 8 * RAX, result);
+#elif defined __aarch64__
+	struct user_regs_struct registers;
+	struct iovec v = {&registers, sizeof registers};
+
+	if (ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &v) < 0)
+		return;
+	registers.regs[0] = (unsigned long)result;
+	ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &v);
+#endif
+}
+
+/* 0: not counted; else the errno that fits. */
+static int error_for(enum role role, pid_t pid, uint64_t nr, const uint64_t *a)
+{
 	switch (nr) {
 	case SYS_futex: case SYS_sched_yield: case SYS_nanosleep: case SYS_clock_nanosleep: case SYS_clock_gettime:
 	case SYS_gettimeofday: case SYS_rt_sigreturn: case SYS_sigaltstack: case SYS_tgkill: case SYS_tkill:
 	case SYS_madvise: case SYS_brk: case SYS_munmap: case SYS_mprotect: case SYS_exit: case SYS_exit_group:
 	case SYS_restart_syscall: case SYS_getpid: case SYS_gettid: case SYS_getuid: case SYS_geteuid: case SYS_getgid:
-	case SYS_getegid: case SYS_getppid: case SYS_sched_getaffinity: case SYS_arch_prctl: case SYS_set_robust_list:
+	case SYS_getegid: case SYS_getppid: case SYS_sched_getaffinity: case SYS_set_robust_list:
+#ifdef SYS_arch_prctl
+	case SYS_arch_prctl:
+#endif
 	case SYS_set_tid_address: case SYS_rseq: case SYS_getrandom: case SYS_clone3: case SYS_getdents64: case SYS_close:
 	case SYS_umask: case SYS_getpriority: case SYS_execve:
 		return nr == SYS_execve && role == KID ? ENOMEM : 0;
@@ -77,17 +121,22 @@ static int error_for(enum role role, pid_t pid, uint64_t nr, const uint64_t *a)
 		return role == KID ? EINVAL : 0;
 	case SYS_clone:
 		return a[0] & CLONE_THREAD ? 0 : EAGAIN;
+#ifdef SYS_fork
 	case SYS_fork: case SYS_vfork:
 		return EAGAIN;
-	case SYS_open: case SYS_openat:
-		text_of(pid, nr == SYS_open ? a[0] : a[1], path, sizeof path);
-		snprintf(psx, sizeof psx, "/proc/%d/task", (int)pid);
-		if (!strcmp(path, psx))
-			return 0;
-		return EACCES;
+#endif
+#ifdef SYS_open
+	case SYS_open:
+		return error_for_open(pid, a[0]);
+#endif
+	case SYS_openat:
+		return error_for_open(pid, a[1]);
 	case SYS_read: case SYS_write: case SYS_pread64: case SYS_ioctl:
 		return EIO;
-	case SYS_pipe2: case SYS_dup: case SYS_dup2: case SYS_socket: case SYS_socketpair: case SYS_pidfd_open:
+#ifdef SYS_dup2
+	case SYS_dup2:
+#endif
+	case SYS_pipe2: case SYS_dup: case SYS_dup3: case SYS_socket: case SYS_socketpair: case SYS_pidfd_open:
 		return EMFILE;
 	case SYS_wait4: case SYS_waitid:
 		return EINTR;
@@ -111,7 +160,7 @@ static void at_call(struct task *t, struct __ptrace_syscall_info *s)
 	e = error_for(t->role, t->pid, nr, s->entry.args);
 	if (e && count++ == target) {
 		fprintf(report, "failed %s call %ld\n", t->role == MONITOR ? "monitor" : "child", (long)nr);
-		ptrace(PTRACE_POKEUSER, t->pid, 8 * ORIG_RAX, -1L);
+		skip(t->pid);
 		t->failing = e;
 	}
 }
@@ -175,7 +224,7 @@ int main(int argc, char **argv)
 				if (s.op == PTRACE_SYSCALL_INFO_ENTRY)
 					at_call(t, &s);
 				else if (s.op == PTRACE_SYSCALL_INFO_EXIT && t->failing) {
-					ptrace(PTRACE_POKEUSER, pid, 8 * RAX, (long)-t->failing);
+					set_result(pid, -t->failing);
 					t->failing = 0;
 				}
 			}

@@ -1,0 +1,88 @@
+package policy_test
+
+import (
+	"fmt"
+	"os"
+
+	"capsu/policy"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// draft writes rules to a file. A file that decides about sessions must be
+// root's; Parameters.Draft accepts one's own.
+func draft(rules string) (path string, remove func()) {
+	f, err := os.CreateTemp("", "capability.conf")
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(rules); err != nil {
+		panic(err)
+	}
+	return f.Name(), func() { os.Remove(f.Name()) }
+}
+
+// The first rule that names the target decides, here by a group of the target's.
+func ExampleDecide() {
+	path, remove := draft(`
+^cap_net_raw          alpha
+^cap_net_bind_service @web
+none                  *
+`)
+	defer remove()
+	subject := policy.Subject{Caller: "alpha", Target: "ghost",
+		Member: func(group string) (bool, error) { return group == "web", nil }}
+	d, err := policy.Decide(policy.Parameters{File: path, Draft: true}, subject)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("line %d, by %s: %s %v\n", d.Line, d.Match, d.Action, d.IAB)
+	// Output: line 3, by @web: set ^cap_net_bind_service
+}
+
+// A target without a rule keeps what the modules of the PAM stack give it,
+// unless the site requires a rule.
+func ExampleDecide_withoutARule() {
+	path, remove := draft("^cap_net_raw alpha\n")
+	defer remove()
+	p := policy.Parameters{File: path, Draft: true}
+	d, err := policy.Decide(p, policy.Subject{Caller: "alpha", Target: "ghost"})
+	fmt.Println(d.Action, err)
+	p.Require = true
+	_, err = policy.Decide(p, policy.Subject{Caller: "alpha", Target: "ghost"})
+	fmt.Println(err.(*policy.Error).Err)
+	// Output:
+	// ignore <nil>
+	// ghost: no rule names the target, and CapabilityRequire is on
+}
+
+// Rules also returns the rules at fault, for a report of all of them.
+func ExampleRules() {
+	path, remove := draft("^cap_net_raw alpha beta\nnet_raw ghost\n")
+	defer remove()
+	for r, err := range policy.Rules(path) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(r.Line, r.Word, r.Who, r.Fault)
+	}
+	// Output:
+	// 1 ^cap_net_raw [alpha beta] <nil>
+	// 2 net_raw [ghost] unknown capability "net_raw"
+}
+
+// A tuple that is asked for must not go beyond what capsu's file permits.
+func ExampleBeyond() {
+	iab, err := policy.ParseIAB("^cap_net_raw,cap_kill")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	permitted := func(c cap.Value) bool { return c == cap.SETUID }
+	bounding := func(cap.Value) bool { return true }
+	fmt.Println(policy.Beyond(iab, permitted, bounding))
+	// Output: cap_net_raw: Ambient, but not in capsu's permitted set
+}
