@@ -10,12 +10,6 @@ import (
 // variables shows the environment that the shell was started with, sorted.
 const variables = `tr '\0' '\n' </proc/$$/environ | grep -v ^PWD= | sort`
 
-const (
-	debianPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
-	debianRoot = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-	callerPath = "/usr/sbin:/usr/bin:/sbin:/bin"
-)
-
 // defs replaces the settings of login.defs and /etc/default/su.
 func defs(login, su string) func(t *testing.T) {
 	return func(t *testing.T) {

@@ -4,11 +4,6 @@ package tests
 
 import "strings"
 
-// with is the usual environment of a caller's, and more.
-func with(env ...string) []string {
-	return append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/alpha", "TERM=dumb"}, env...)
-}
-
 const notAllowed = "restricted shell|ignored, the shell of kept is not in /etc/shells"
 
 var shellCases = []behaviour{

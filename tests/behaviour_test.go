@@ -80,16 +80,6 @@ var subjects = []subject{
 	{"exit status", "", statusCases},
 }
 
-func words(args ...string) []string { return args }
-
-// bothServices replaces the services, with and without login, of the program
-// under test for the time of a test.
-func bothServices(t *testing.T, text string) {
-	t.Helper()
-	file(t, "/etc/pam.d/"+underTest.name, text, 0o644)
-	file(t, "/etc/pam.d/"+underTest.name+"-l", text, 0o644)
-}
-
 func TestBehaviour(t *testing.T) {
 	policy(t, "")
 	if underTest.name == "capsu" {

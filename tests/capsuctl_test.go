@@ -14,38 +14,6 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// explained is what 'capsuctl explain --json' prints, every key of it.
-type explained struct {
-	User, Config                                  string
-	Line                                          int
-	Rule, Match, Action, IAB, Authenticate, Error string
-}
-
-// ctl runs capsuctl as somebody without privilege.
-func ctl(args ...string) (stdout, stderr string, status int) {
-	cmd := exec.Command("setpriv", append([]string{"--reuid", "alpha", "--regid", "alpha", "--init-groups", controller}, args...)...)
-	var out, errs strings.Builder
-	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &errs, "/"
-	cmd.Run()
-	return out.String(), errs.String(), shellStatus(cmd.ProcessState)
-}
-
-func explain(t *testing.T, args ...string) (explained, int) {
-	t.Helper()
-	out, errs, status := ctl(append([]string{"explain", "--json"}, args...)...)
-	var keys map[string]any
-	var e explained
-	for _, to := range []any{&keys, &e} {
-		if err := json.Unmarshal([]byte(out), to); err != nil {
-			t.Fatalf("%q: %v: %q, %q", args, err, out, errs)
-		}
-	}
-	if len(keys) != 9 {
-		t.Errorf("keys %v", keys)
-	}
-	return e, status
-}
-
 // seedExample is the example of pam_cap's own documentation, comment by comment.
 const seedExample = `# only root gets to keep what it had
 all root

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -83,19 +82,6 @@ func (h *hanging) open(t *testing.T, flags int) *os.File {
 	f := os.NewFile(uintptr(fd), h.file)
 	t.Cleanup(func() { f.Close() })
 	return f
-}
-
-// privileged returns those of capsu's processes which have more than the caller:
-// another uid, or a capability.
-func privileged(t *testing.T) (pids []string) {
-	t.Helper()
-	uid := id(t, "-u", "alpha")
-	own := "Uid:\t" + strings.Join([]string{uid, uid, uid, uid}, "\t") + "\n"
-	return slices.DeleteFunc(processes(), func(pid string) bool {
-		status, err := os.ReadFile("/proc/" + pid + "/status")
-		return err != nil || strings.Contains(string(status), own) &&
-			strings.Contains(string(status), "CapPrm:\t0000000000000000\n")
-	})
 }
 
 // ended waits for a front alone, not for what has its descriptors.

@@ -4,7 +4,6 @@ package tests
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -35,9 +34,6 @@ type jobSession struct {
 	front    string // its pid
 	sessions func() string
 }
-
-// shells are what callers type into: each with its words for what happened.
-var shells = map[string]string{"bash": "bash --norc -i", "dash": "dash -i", "zsh": "zsh -f -i"}
 
 func startJob(t *testing.T, shell string, k kind, withPty bool) *jobSession {
 	t.Helper()
@@ -120,14 +116,6 @@ func (j *jobSession) outerStop() {
 	}
 	j.await("now> ")
 	eventually(j.t, "the front's stop", func() bool { return stateOf(j.front) == "T" })
-}
-
-// stateOf is the letter of a process's state, proc(5).
-func stateOf(pid string) string {
-	text, _ := os.ReadFile("/proc/" + pid + "/stat")
-	_, rest, _ := strings.Cut(string(text), ") ")
-	state, _, _ := strings.Cut(rest, " ")
-	return state
 }
 
 // jobCases: what happens to a session, and what comes of it.

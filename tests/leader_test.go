@@ -237,17 +237,6 @@ func TestAFirstProcessThatLeavesItsGroupIsEnded(t *testing.T) {
 	}
 }
 
-// leaderOf is the session's leader, the monitor's child.
-func leaderOf(t *testing.T, front int) string { return monitorOf(t, atoi(t, monitorOf(t, front))) }
-
-func atoi(t *testing.T, text string) (n int) {
-	t.Helper()
-	if _, err := fmt.Sscan(text, &n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 // The leader has the target's uid and a copy of the monitor's memory. What a
 // module does in the child as it ends its copy of PAM opened that: with
 // fs.suid_dumpable=1 any change of identity does.

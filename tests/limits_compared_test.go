@@ -14,11 +14,6 @@ import (
 // Limits that modules set are the session's, as under su; the monitor records
 // them and does not obey them.
 
-// limiting is the usual stack with pam_limits.
-func limiting() string {
-	return strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1)
-}
-
 // everyLimit shows what the session has.
 const everyLimit = `while read -r line; do echo $line; done </proc/self/limits`
 

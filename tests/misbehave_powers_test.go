@@ -26,16 +26,6 @@ var powers = map[string][]string{
 // usual are deeds of many modules: with them there is a session, as under su.
 var usual = []string{"threads", "spawn", "system", "popen", "weakfork", "nnp"}
 
-// factsOf is what programs/tell.c says in a session.
-func factsOf(stdout string) map[string]string {
-	facts := map[string]string{}
-	for line := range strings.Lines(stdout) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		facts[strings.TrimPrefix(name, "in ")] = strings.TrimSpace(value)
-	}
-	return facts
-}
-
 // asDecided says what of a session is other than decided, apart from fields
 // whose names begin with one of may.
 func asDecided(got, decided map[string]string, may []string) (wrong string) {
@@ -46,27 +36,6 @@ func asDecided(got, decided map[string]string, may []string) (wrong string) {
 		}
 	}
 	return wrong
-}
-
-// clearly says what is wrong with the words of a refusal: one line and hints.
-// A monitor that had to end itself may say why, before the front says so.
-func clearly(r result) string {
-	lines, most := 0, 1
-	if strings.Contains(r.stderr, "capsu: monitor: ended ") {
-		most = 2
-	}
-	for line := range strings.Lines(strings.TrimPrefix(r.stderr, "Password: ")) {
-		if !strings.HasPrefix(line, "capsu: ") {
-			return fmt.Sprintf("not capsu's words: %q", line)
-		}
-		if !strings.HasPrefix(line, "capsu: hint: ") {
-			lines++
-		}
-	}
-	if lines < 1 || lines > most {
-		return fmt.Sprintf("%d lines: %q", lines, r.stderr)
-	}
-	return ""
 }
 
 func TestModulesThatChangeWhatIsCapsus(t *testing.T) {

@@ -13,28 +13,6 @@ import (
 	"time"
 )
 
-// misbehaving is the usual stack with modules/misbehave.c in every phase.
-func misbehaving(deeds string) string {
-	text := service
-	for _, phase := range []string{"auth", "account", "session"} {
-		text = strings.Replace(text, phase+" required pam_unix.so", phase+" required /opt/misbehave.so FILE=/opt/reached "+deeds+"\n"+phase+" required pam_unix.so", 1)
-	}
-	return text
-}
-
-var pamPhases = []string{"auth", "account", "setcred", "open", "close", "delete", "end"}
-
-// crashText is what no caller may see, whatever a module does.
-func crashText(t *testing.T, r result) {
-	t.Helper()
-	for _, word := range []string{"goroutine", "panic", "fatal error", "runtime", "SIGSEGV", "SIGABRT", "PC="} {
-		if strings.Contains(r.stderr, word) {
-			t.Errorf("crash text: %s", r.stderr)
-			return
-		}
-	}
-}
-
 // What a module does is a clean refusal, or the session as decided: never
 // another identity, never a hang, never a crash text. session says, for each
 // phase, whether there is one; another user of a module's is followed up to the

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"capsu/privilege"
 	builtIn "capsu/site"
 	needs "capsu/stack"
 
@@ -16,16 +15,6 @@ import (
 
 // without these capsu itself does not start, so no module is tried without.
 var always = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP}
-
-// bounded are all capabilities that a file can give on this machine.
-func bounded() (all []cap.Value) {
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if privilege.Bounded(c) {
-			all = append(all, c)
-		}
-	}
-	return all
-}
 
 // keep has the monitor keep, while the session runs, what the module needs to
 // close it; or everything, where helpers show what there is.
@@ -47,30 +36,6 @@ func (r row) keep(t *testing.T) {
 	if text != "" {
 		site(t, "CapabilitiesSet"+text)
 	}
-}
-
-// give makes the measured program anew, with these file capabilities.
-func give(t *testing.T, caps []cap.Value) {
-	t.Helper()
-	must(t, "install", "-D", "-m", "755", program, measured)
-	must(t, "setcap", setcapText(caps), measured)
-}
-
-func setcapText(caps []cap.Value) string {
-	var names []string
-	for _, c := range caps {
-		names = append(names, c.String())
-	}
-	return strings.Join(names, ",") + "=p"
-}
-
-func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
-	for _, c := range from {
-		if !slices.Contains(what, c) {
-			left = append(left, c)
-		}
-	}
-	return left
 }
 
 // needed is the least of file capabilities, beyond those without which capsu

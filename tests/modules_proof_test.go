@@ -113,9 +113,3 @@ func TestHelperAtClosingHasWhatTheMonitorKeeps(t *testing.T) {
 		}
 	}
 }
-
-// permitted is the mask of all capabilities that a file can give on this machine.
-func permitted(t *testing.T) string {
-	t.Helper()
-	return strings.TrimSpace(must(t, "sed", "-n", `s/^CapBnd:\t//p`, "/proc/self/status"))
-}

@@ -22,26 +22,6 @@ import (
 // compared. modules_table_test.go has the trials, modules_least_test.go finds
 // the least capabilities, and modules_document_test.go writes doc/modules.md.
 
-const (
-	su = "/usr/bin/su"
-	// measured is capsu with every capability that this machine can give.
-	measured = "/opt/m/capsu"
-	// observer is what the session runs: all of it that a module may have changed.
-	observer = "/opt/m/observe"
-	observe  = `#!/bin/sh
-echo "in, as $(id)"
-env | grep -vE '^(_|PWD|OLDPWD|SHLVL)=' | sort
-umask
-tail -n +2 /proc/self/limits | tr -s ' '
-echo "loginuid $(cat /proc/self/loginuid)"
-[ "$(readlink /proc/self/ns/mnt)" = "$(cat /opt/m/namespace)" ] || echo "mounts of its own"
-/opt/m/keyring
-grep -E '^(Cap|NoNewPrivs|SigIgn)' /proc/self/status
-ls /opt/m/poly
-. /opt/m/inside
-`
-)
-
 // phases are those of pam.d(5), by the function that a module has for them.
 var phases = map[string]string{
 	"pam_sm_authenticate": "auth", "pam_sm_setcred": "auth", "pam_sm_acct_mgmt": "account",
@@ -276,22 +256,6 @@ func sameWords(text string) string {
 		text = w.pattern.ReplaceAllString(text, w.instead)
 	}
 	return text
-}
-
-// differing are the lines that only one of two texts has.
-func differing(a, b string) string {
-	var out strings.Builder
-	for _, side := range []struct{ mark, text, other string }{{"- ", a, b}, {"+ ", b, a}} {
-		for line := range strings.Lines(side.text) {
-			if !strings.Contains("\n"+side.other, "\n"+line) {
-				out.WriteString(side.mark + strings.TrimSuffix(line, "\n") + "\n")
-			}
-		}
-	}
-	if out.Len() == 0 && a != b {
-		return "the same lines in another order or number\n--- su\n" + a + "--- capsu\n" + b
-	}
-	return out.String()
 }
 
 func worldOfModules(t *testing.T) {

@@ -95,26 +95,6 @@ func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
 	}
 }
 
-// closedRecord is what a session of ghost's leaves when PAM was closed.
-const closedRecord = "close_session capsu ghost alpha\n"
-
-func expectClosed(t *testing.T, sessions func() string) {
-	t.Helper()
-	eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
-	if got := sessions(); !strings.HasSuffix(got, closedRecord) || strings.Count(got, closedRecord) != 1 {
-		t.Errorf("records %q", got)
-	}
-}
-
-// jobs is an interactive bash of alpha's with job control, on a terminal.
-func jobs(t *testing.T) *terminal {
-	t.Helper()
-	x := onTerminal(t, "alpha", "exec bash --norc -i")
-	x.typed("PS1='now> '\n")
-	x.expect("\nnow> ")
-	return x
-}
-
 const sleeper = program + ` ghost -c 'echo "it runs"; exec sleep 600' <<<'` + password + `'`
 
 func TestTheFrontObeysItsOwner(t *testing.T) {

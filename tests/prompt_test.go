@@ -4,8 +4,6 @@ package tests
 
 import (
 	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,26 +28,6 @@ func askTwice(t *testing.T) {
 	must(t, "install", "-d", "-m", "777", gates)
 	t.Cleanup(func() { os.RemoveAll(gates) })
 	stack(t, twice)
-}
-
-// front waits for the one front that alpha has, and returns its pid.
-func front(t *testing.T) string {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		out, _ := exec.Command("pgrep", "-x", "-u", "alpha", "capsu").Output()
-		alive := slices.DeleteFunc(strings.Fields(string(out)), func(pid string) bool { return stateOf(pid) == "Z" })
-		if len(alive) == 1 {
-			return alive[0]
-		}
-		if time.Now().After(end) {
-			t.Fatalf("no front, or more than one; processes:\n%s", allProcesses(t))
-		}
-	}
-}
-
-func allProcesses(t *testing.T) string {
-	t.Helper()
-	return must(t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args")
 }
 
 // Whatever ends the front at a prompt, the modes are as they were and half a
@@ -90,14 +68,6 @@ func TestAnotherSizeAtThePromptIsNoMatter(t *testing.T) {
 	x.typed(password[4:] + "\n")
 	x.await("19 67\n")
 	x.end()
-}
-
-// echoes checks that the caller's shell has its terminal back.
-func (x *terminal) echoes() {
-	x.t.Helper()
-	x.await("now> ")
-	x.typed("stty -a | grep -o ' echo '; echo alive $((40+2))\n")
-	x.await(" echo \nalive 42\n")
 }
 
 func TestStoppedPromptGoesOnWithoutEcho(t *testing.T) {
@@ -219,17 +189,6 @@ func TestAPipelineStopsAsAWhole(t *testing.T) {
 	expectClosed(t, sessions)
 	x.typed("exit\n")
 	x.end()
-}
-
-// awaitStop waits until the front is stopped.
-func (x *terminal) awaitStop() {
-	x.t.Helper()
-	pid := front(x.t)
-	for end := time.Now().Add(patience); stateOf(pid) != "T"; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			x.t.Fatalf("the front is not stopped; the screen: %q; processes:\n%s", x.screen(), allProcesses(x.t))
-		}
-	}
 }
 
 // A job in the background runs until it wants the terminal.

@@ -19,28 +19,6 @@ import (
 	"github.com/creack/pty"
 )
 
-// inSession starts an interactive session of beta's from bash, and returns at
-// its prompt.
-func inSession(t *testing.T, options string) *terminal {
-	t.Helper()
-	x := jobs(t)
-	x.await("now> ")
-	x.typed(program + " " + options + " beta\n")
-	x.await("Password: ")
-	x.typed(password + "\n")
-	x.await("beta@")
-	return x
-}
-
-// leave ends an interactive session and the caller's shell.
-func (x *terminal) leave() {
-	x.t.Helper()
-	x.typed("exit\n")
-	x.await("now> ")
-	x.typed("exit\n")
-	x.end()
-}
-
 func TestTheSessionsTerminalIsTheTargets(t *testing.T) {
 	x := inSession(t, "")
 	if err := pty.Setsize(x.master, &pty.Winsize{Rows: 41, Cols: 117}); err != nil {

@@ -3,75 +3,12 @@
 package tests
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 )
-
-// listen stands in for the log daemon until it is stopped: it gives each
-// message to heard.
-func listen(t *testing.T, heard func(line string)) (stop func()) {
-	t.Helper()
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "/dev/log", Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod("/dev/log", 0o666); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for buf := make([]byte, 64<<10); ; {
-			n, err := conn.Read(buf)
-			if err != nil {
-				return
-			}
-			heard(string(buf[:n]))
-		}
-	}()
-	return func() { conn.Close(); os.Remove("/dev/log") }
-}
-
-// logged stands in for the log daemon for the time of a test. What it returns
-// gives capsu's own lines, without time and pid, once one has come.
-func logged(t *testing.T) func() string {
-	t.Helper()
-	var mu sync.Mutex
-	var text strings.Builder
-	t.Cleanup(listen(t, func(line string) {
-		// <85>Nov 24 16:34:16 capsu[123]: text
-		if at := strings.Index(line, " "+underTest.name+"["); at >= 0 && strings.HasPrefix(line, underTest.priority) {
-			if _, own, found := strings.Cut(line[at:], "]: "); found {
-				mu.Lock()
-				text.WriteString(own + "\n")
-				mu.Unlock()
-			}
-		}
-	}))
-	return func() string {
-		t.Helper()
-		var got string
-		eventually(t, "a line in the system log", func() bool {
-			time.Sleep(20 * time.Millisecond)
-			mu.Lock()
-			defer mu.Unlock()
-			var own []string
-			for line := range strings.Lines(text.String()) {
-				if strings.Contains(line, "(to ") || strings.Contains(line, "left by its caller") {
-					own = append(own, line)
-				}
-			}
-			got = strings.Join(own, "")
-			return got != ""
-		})
-		return got
-	}
-}
 
 func TestSystemLogHasTheLinesOfSuWithTheTuple(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -113,38 +50,6 @@ func TestSystemLogHasTheLinesOfSuWithTheTuple(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
-}
-
-// entry is what a test looks at in an entry of utmp(5).
-type entry struct {
-	kind       int16
-	pid        int32
-	line, user string
-}
-
-func entries(t *testing.T, path string) (all []entry) {
-	t.Helper()
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const size = 384
-	text := func(b []byte) string { return strings.TrimRight(string(b), "\x00") }
-	for ; len(raw) >= size; raw = raw[size:] {
-		all = append(all, entry{
-			int16(binary.NativeEndian.Uint16(raw)), int32(binary.NativeEndian.Uint32(raw[4:])), text(raw[8:40]), text(raw[44:76]),
-		})
-	}
-	return all
-}
-
-// logins makes the files of logins as the distribution has them.
-func logins(t *testing.T) {
-	t.Helper()
-	for _, path := range []string{"/var/log/btmp", "/var/log/wtmp", "/run/utmp"} {
-		file(t, path, "", 0o660)
-		must(t, "chgrp", "utmp", path)
-	}
 }
 
 func TestFailedAttemptIsInBtmpBeforeItsDelay(t *testing.T) {

@@ -10,20 +10,6 @@ import (
 	"time"
 )
 
-const neutral = "capsu: authentication failure\n"
-
-// account makes a user for the time of a test.
-func account(t *testing.T, name string, args ...string) {
-	t.Helper()
-	must(t, "useradd", append(args, "-M", name)...)
-	t.Cleanup(func() { must(t, "userdel", "-f", name) })
-}
-
-func setPassword(t *testing.T, name, text string) {
-	t.Helper()
-	must(t, "sh", "-c", `printf '%s:%s\n' "$0" "$1" | chpasswd`, name, text)
-}
-
 // One sentence for all of them: neither text nor status nor a missing delay
 // tells an attacker whether an account exists or can be used.
 func TestBeforeAuthenticationNothingTellsAccountsApart(t *testing.T) {

@@ -238,8 +238,6 @@ func TestFourSessionsAtOnce(t *testing.T) {
 	}
 }
 
-func gone(pid int) bool { return syscall.Kill(pid, 0) == syscall.ESRCH }
-
 func TestSignalsToTheFrontEndTheSessionAndClosePAM(t *testing.T) {
 	for name, c := range map[string]struct {
 		signal syscall.Signal

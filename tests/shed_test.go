@@ -14,12 +14,6 @@ import (
 // What a module leaves of its privilege is left: as under su, the target gets
 // no file of root's by what it puts in the way of a module.
 
-const (
-	secret   = "/opt/roots-secret"
-	theLink  = "/home/ghost/theirs"
-	shedSays = "/opt/shed.report"
-)
-
 // ofRoot makes the file of root's that must stay it, and the target's link to it.
 func ofRoot(t *testing.T) {
 	t.Helper()
@@ -39,17 +33,6 @@ func expectOfRoot(t *testing.T) {
 		t.Errorf("a file of root's is now uid %d's, mode %v", owner, info.Mode())
 		must(t, "chown", "root:root", secret)
 	}
-}
-
-// shedding is the usual stack with modules/shed.c in every phase.
-func shedding(how string) string {
-	text := service
-	module := fmt.Sprintf("required /opt/shed.so OUT=%s LINK=%s SECRET=%s %s\n", shedSays, theLink, secret, how)
-	for _, phase := range []string{"auth", "account", "session"} {
-		line := phase + " required pam_unix.so"
-		text = strings.Replace(text, line, phase+" "+module+line, 1)
-	}
-	return text
 }
 
 // shedReports runs a session of a program's and returns what the module says.

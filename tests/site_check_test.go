@@ -3,31 +3,11 @@
 package tests
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// checked is what 'capsuctl check --json' finds in a file, as LINE: text.
-func checked(t *testing.T, path string, args ...string) (lines []string) {
-	t.Helper()
-	out, errs, status := ctl(append([]string{"check", "--json"}, args...)...)
-	var list []struct {
-		File, Text string
-		Line       json.Number
-	}
-	if err := json.Unmarshal([]byte(out), &list); err != nil || status == 2 {
-		t.Fatalf("%v: %d, %q, %q", err, status, out, errs)
-	}
-	for _, f := range list {
-		if f.File == path {
-			lines = append(lines, f.Line.String()+": "+f.Text)
-		}
-	}
-	return lines
-}
 
 func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 	policy(t, "")

@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -20,27 +19,6 @@ var (
 	siteCases = flag.Int("site.cases", 300, "random capsu.conf files to compare explain with real sessions")
 	siteSeed  = flag.Uint64("site.seed", 20261124, "seed for them")
 )
-
-// setting is an element of what 'capsuctl explain --site --json' prints.
-type setting struct {
-	Directive, Value, File, Block string
-	Line                          int
-}
-
-// settings are those for a caller and a target, by directive.
-func settings(t *testing.T, caller, target string) map[string]setting {
-	t.Helper()
-	out, errs, status := ctl("explain", "--site", "--json", "--caller", caller, target)
-	var list []setting
-	if err := json.Unmarshal([]byte(out), &list); err != nil || status != 0 {
-		t.Fatalf("%v: %d, %q, %q", err, status, out, errs)
-	}
-	all := map[string]setting{}
-	for _, s := range list {
-		all[s.Directive] = s
-	}
-	return all
-}
 
 // The rules of the random cases: some are granted, some beyond what capsu has.
 const (

@@ -3,103 +3,12 @@
 package tests
 
 import (
-	"bufio"
-	"context"
-	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
-
-const siteFile = "/etc/capsu.conf"
-
-// site writes the site configuration for the time of a test.
-func site(t *testing.T, lines ...string) {
-	t.Helper()
-	file(t, siteFile, strings.Join(lines, "\n")+"\n", 0o644)
-}
-
-// during opens a session and calls f while it waits, with the pids of its shell
-// and of the monitor. With c.empty nobody asks for a password.
-func during(t *testing.T, c call, f func(shell, monitor string)) result {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c.args = append(c.args, "-c", "echo $$ $PPID; read -r line")
-	cmd := c.command(ctx)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var errs lockedBuffer
-	cmd.Stderr = &errs
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if c.caller != "root" && !c.empty {
-		fmt.Fprintln(in, password)
-	}
-	line, _ := bufio.NewReader(out).ReadString('\n')
-	if pids := strings.Fields(line); len(pids) == 2 {
-		f(pids[0], pids[1])
-	} else {
-		defer t.Errorf("no session: %q", errs.String())
-	}
-	fmt.Fprintln(in, "go on")
-	in.Close()
-	io.Copy(io.Discard, out)
-	cmd.Wait()
-	if ctx.Err() != nil {
-		t.Fatalf("hangs: %q", errs.String())
-	}
-	return result{stderr: errs.String(), status: shellStatus(cmd.ProcessState)}
-}
-
-// leaderIs waits until the leader of a process shows what it should (field, and
-// value with single blanks), and every other thread is without a capability.
-func leaderIs(t *testing.T, pid string, want map[string]string) {
-	t.Helper()
-	last := ""
-	end := time.Now().Add(patience)
-	for {
-		tasks, _ := filepath.Glob("/proc/" + pid + "/task/*")
-		last = ""
-		for _, task := range tasks {
-			status, _ := os.ReadFile(task + "/status")
-			expected := want
-			if filepath.Base(task) != pid {
-				expected = map[string]string{"CapPrm": hex(0), "CapEff": hex(0), "CapInh": hex(0), "CapAmb": hex(0)}
-			}
-			for line := range strings.Lines(string(status)) {
-				name, value, _ := strings.Cut(line, ":")
-				if w, asked := expected[name]; asked && strings.Join(strings.Fields(value), " ") != w {
-					last += fmt.Sprintf("%s: %s is %q, want %q\n", task, name, strings.TrimSpace(value), w)
-				}
-			}
-		}
-		if len(tasks) > 0 && last == "" {
-			return
-		}
-		if time.Now().After(end) {
-			t.Errorf("%d threads\n%s", len(tasks), last)
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-func hex(bits uint64) string { return fmt.Sprintf("%016x", bits) }
-
-func four(id string) string { return strings.Join([]string{id, id, id, id}, " ") }
 
 func TestFaultsOfTheSiteConfigurationMeanNoSession(t *testing.T) {
 	for text, want := range map[string]string{

@@ -3,8 +3,6 @@
 package tests
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -16,19 +14,6 @@ import (
 
 	"github.com/creack/pty"
 )
-
-// tool runs rsync, git or sftp as a client of the key's.
-func (s *sshd) tool(command *exec.Cmd) string {
-	s.t.Helper()
-	words := "ssh " + strings.Join(s.options("key"), " ")
-	command.Env = append(os.Environ(), "GIT_SSH_COMMAND="+words, "RSYNC_RSH="+words, "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
-	out, err := command.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("%q: %v: %s", command.Args, err, out)
-	}
-	return string(out)
-}
 
 // tree makes a directory with odd names and contents, and modes.
 func tree(t *testing.T) string {
@@ -131,24 +116,6 @@ func sshTerminal(t *testing.T, s *sshd) {
 			t.Errorf("%q: the screen: %q", conf, got)
 		}
 	}
-}
-
-// started is a client whose command has said its first line.
-func (s *sshd) started(command string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Reader) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	s.t.Cleanup(cancel)
-	cmd = s.ssh(ctx, "key", command)
-	in, e1 := cmd.StdinPipe()
-	from, e2 := cmd.StdoutPipe()
-	if e1 != nil || e2 != nil || cmd.Start() != nil {
-		s.t.Fatal(e1, e2)
-	}
-	out = bufio.NewReader(from)
-	if line, err := out.ReadString('\n'); line != "started\n" {
-		s.t.Fatalf("%q: %q, %v; sshd: %s", command, line, err, must(s.t, "cat", s.dir+"/log"))
-	}
-	return cmd, in, out
 }
 
 // The session has the pipes that sshd made: nothing of capsu's is in between.
@@ -341,40 +308,5 @@ func TestTheReaderOfOneOutputMayLeave(t *testing.T) {
 		if got := shellStatus(cmd.ProcessState); got != 129 {
 			t.Errorf("sockets %v: status %d, want that of a hangup", sockets, got)
 		}
-	}
-}
-
-// bothEnds are the two of a pipe, or of a pair of sockets.
-func bothEnds(t *testing.T, socket bool) (both [2]*os.File) {
-	t.Helper()
-	if !socket {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return [2]*os.File{r, w}
-	}
-	fds, err := socketpair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, fd := range fds {
-		both[i] = os.NewFile(uintptr(fd), fmt.Sprint("socket ", i))
-	}
-	return both
-}
-
-func expectLine(t *testing.T, from io.Reader, want string) {
-	t.Helper()
-	var got bytes.Buffer
-	for b := make([]byte, 1); !strings.HasSuffix(got.String(), "\n"); {
-		n, err := from.Read(b)
-		got.Write(b[:n])
-		if err != nil {
-			break
-		}
-	}
-	if got.String() != want {
-		t.Fatalf("%q, want %q", got.String(), want)
 	}
 }

@@ -14,39 +14,6 @@ import (
 // A process that a module starts is what it would be under setuid su: it has the
 // caller's real uid, and of capabilities no more than capsu's own.
 
-const helperSays = "/opt/helper.report"
-
-// helping is the usual stack with modules/helper.c in every phase.
-func helping(orders string) string {
-	text := service
-	for _, phase := range []string{"auth", "account", "session"} {
-		line := phase + " required pam_unix.so"
-		text = strings.Replace(text, line, phase+" required /opt/helper.so OUT="+helperSays+" "+orders+"\n"+line, 1)
-	}
-	return text
-}
-
-// helperReports runs a session of a program's, and returns what helpers wrote.
-func helperReports(t *testing.T, path, orders string) string {
-	t.Helper()
-	suAndCapsu(t, helping(orders))
-	file(t, helperSays, "", 0o666)
-	c := call{program: path, args: []string{"ghost", "-c", "echo in"}}
-	if r := c.run(t); r.status != 0 || r.stdout != "in\n" {
-		t.Errorf("%s, %s: status %d, %q, %q", path, orders, r.status, r.stdout, r.stderr)
-	}
-	return must(t, "cat", helperSays)
-}
-
-// helperMay are the capabilities that a helper may have in a phase.
-func helperMay(t *testing.T, phase string) uint64 {
-	t.Helper()
-	if slices.Contains([]string{"close", "delete", "end"}, phase) {
-		return closingSet & fileSet(t)
-	}
-	return fileSet(t)
-}
-
 // asUnderSu makes of what a helper of su's says what one of capsu's must say.
 func asUnderSu(t *testing.T, theirs string) string {
 	t.Helper()
@@ -131,17 +98,6 @@ func TestAHelperThatIsStartedInAnotherWayIsNotTheGuard(t *testing.T) {
 			})
 		}
 	}
-}
-
-// shortly is a report of an attack in few words: the kinds that succeeded.
-func shortly(lines string) string {
-	var kinds []string
-	for line := range strings.Lines(lines) {
-		if kind := strings.Fields(line)[0]; !slices.Contains(kinds, kind) {
-			kinds = append(kinds, kind)
-		}
-	}
-	return strings.Join(kinds, " ")
 }
 
 // A helper of alpha's attacks the session of another caller with the same

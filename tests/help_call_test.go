@@ -1,0 +1,219 @@
+//go:build privileged
+
+package tests
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// with is the usual environment of a caller's, and more.
+func with(env ...string) []string {
+	return append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/alpha", "TERM=dumb"}, env...)
+}
+
+func words(args ...string) []string { return args }
+
+// call is one command line of capsu, run by somebody.
+type call struct {
+	caller  string   // default alpha
+	setpriv []string // more options for setpriv
+	wrapper []string // a command that runs the rest, as the caller
+	program string   // default the installed one
+	args    []string
+	stdin   string   // default the password and a newline
+	env     []string // default PATH, HOME and TERM
+	empty   bool     // really no stdin
+}
+
+type result struct {
+	stdout, stderr string
+	status         int
+	took           time.Duration
+}
+
+// homeOf is the home that an account of the world has.
+func homeOf(name string) string {
+	if name == "root" {
+		return "/root"
+	}
+	return "/home/" + name
+}
+
+func (c call) command(ctx context.Context) *exec.Cmd {
+	if c.caller == "" {
+		c.caller = "alpha"
+	}
+	if c.program == "" {
+		c.program = program
+	}
+	if c.env == nil {
+		c.env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + homeOf(c.caller), "TERM=dumb"}
+	}
+	argv := append([]string{"setpriv", "--reuid", c.caller, "--regid", c.caller, "--init-groups"}, c.setpriv...)
+	argv = append(argv, c.wrapper...)
+	argv = append(argv, "sh", "-c", `exec "$0" "$@"`, c.program)
+	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], c.args...)...)
+	cmd.Env = c.env
+	cmd.WaitDelay = 5 * time.Second // what a session leaves behind must not hold a test
+	cmd.Dir = "/"
+	return cmd
+}
+
+func (c call) run(t *testing.T) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := c.command(ctx)
+	if c.stdin == "" && !c.empty {
+		c.stdin = password + "\n"
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.stdin), &out, &errs
+	began := time.Now()
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		t.Fatalf("%q: hangs\n%s", c.args, errs.String())
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%q: %v", c.args, err)
+	}
+	return result{out.String(), errs.String(), shellStatus(cmd.ProcessState), time.Since(began)}
+}
+
+// shellStatus is what a shell would show in $?.
+func shellStatus(s *os.ProcessState) int {
+	if w := s.Sys().(syscall.WaitStatus); w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return s.ExitCode()
+}
+
+// capsu runs the program as alpha, with the password ready.
+func capsu(t *testing.T, args ...string) result {
+	t.Helper()
+	return call{args: args}.run(t)
+}
+
+// expectRefusal checks for one clear line (and perhaps a hint), status 1, no
+// session, and nothing of the Go runtime's.
+func expectRefusal(t *testing.T, r result, words ...string) {
+	t.Helper()
+	if r.status != 1 {
+		t.Errorf("status %d, want 1", r.status)
+	}
+	if r.stdout != "" {
+		t.Errorf("a session wrote %q", r.stdout)
+	}
+	for _, word := range append(words, "capsu: ") {
+		if !strings.Contains(r.stderr, word) {
+			t.Errorf("%q is missing in %q", word, r.stderr)
+		}
+	}
+	for _, word := range []string{"goroutine", "panic", "fatal error", "SIG: "} {
+		if strings.Contains(r.stderr, word) {
+			t.Errorf("crash text: %s", r.stderr)
+		}
+	}
+}
+
+// expectRun checks that a session ran as asked and nothing was said but the prompt.
+func expectRun(t *testing.T, r result, stdout string) {
+	t.Helper()
+	if r.status != 0 || r.stdout != stdout {
+		t.Errorf("status %d, stdout %q, want 0 and %q; stderr %q", r.status, r.stdout, stdout, r.stderr)
+	}
+	if rest := strings.ReplaceAll(r.stderr, "Password: ", ""); rest != "" {
+		t.Errorf("stderr: %q", rest)
+	}
+}
+
+// clearly says what is wrong with the words of a refusal: one line and hints.
+// A monitor that had to end itself may say why, before the front says so.
+func clearly(r result) string {
+	lines, most := 0, 1
+	if strings.Contains(r.stderr, "capsu: monitor: ended ") {
+		most = 2
+	}
+	for line := range strings.Lines(strings.TrimPrefix(r.stderr, "Password: ")) {
+		if !strings.HasPrefix(line, "capsu: ") {
+			return fmt.Sprintf("not capsu's words: %q", line)
+		}
+		if !strings.HasPrefix(line, "capsu: hint: ") {
+			lines++
+		}
+	}
+	if lines < 1 || lines > most {
+		return fmt.Sprintf("%d lines: %q", lines, r.stderr)
+	}
+	return ""
+}
+
+// crashText is what no caller may see, whatever a module does.
+func crashText(t *testing.T, r result) {
+	t.Helper()
+	for _, word := range []string{"goroutine", "panic", "fatal error", "runtime", "SIGSEGV", "SIGABRT", "PC="} {
+		if strings.Contains(r.stderr, word) {
+			t.Errorf("crash text: %s", r.stderr)
+			return
+		}
+	}
+}
+
+// expectExactly checks all that can be seen of a command.
+func expectExactly(t *testing.T, what string, got result, stdout, stderr string, status int) {
+	t.Helper()
+	if got.stdout != stdout || got.stderr != stderr || got.status != status {
+		t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q, %q", what, got.status, shortened(got.stdout), shortened(got.stderr), status, shortened(stdout), shortened(stderr))
+	}
+}
+
+func shortened(s string) string {
+	if len(s) > 300 {
+		return s[:300] + "..."
+	}
+	return s
+}
+
+// pipes are a command's standard input and output.
+func pipes(t *testing.T, cmd *exec.Cmd) (in io.WriteCloser, out io.Reader) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err = cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, out
+}
+
+// lockedBuffer is a buffer that a command writes while a test reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

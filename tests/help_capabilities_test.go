@@ -1,0 +1,149 @@
+//go:build privileged
+
+package tests
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"capsu/privilege"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// bounded are all capabilities that a file can give on this machine.
+func bounded() (all []cap.Value) {
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if privilege.Bounded(c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// give makes the measured program anew, with these file capabilities.
+func give(t *testing.T, caps []cap.Value) {
+	t.Helper()
+	must(t, "install", "-D", "-m", "755", program, measured)
+	must(t, "setcap", setcapText(caps), measured)
+}
+
+func setcapText(caps []cap.Value) string {
+	var names []string
+	for _, c := range caps {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ",") + "=p"
+}
+
+func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
+	for _, c := range from {
+		if !slices.Contains(what, c) {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+const (
+	su = "/usr/bin/su"
+	// measured is capsu with every capability that this machine can give.
+	measured = "/opt/m/capsu"
+	// observer is what the session runs: all of it that a module may have changed.
+	observer = "/opt/m/observe"
+	observe  = `#!/bin/sh
+echo "in, as $(id)"
+env | grep -vE '^(_|PWD|OLDPWD|SHLVL)=' | sort
+umask
+tail -n +2 /proc/self/limits | tr -s ' '
+echo "loginuid $(cat /proc/self/loginuid)"
+[ "$(readlink /proc/self/ns/mnt)" = "$(cat /opt/m/namespace)" ] || echo "mounts of its own"
+/opt/m/keyring
+grep -E '^(Cap|NoNewPrivs|SigIgn)' /proc/self/status
+ls /opt/m/poly
+. /opt/m/inside
+`
+)
+
+func bits(t *testing.T, iab *cap.IAB, v cap.Vector) (set uint64) {
+	t.Helper()
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		on, err := iab.GetVector(v, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if on {
+			set |= 1 << c
+		}
+	}
+	return set
+}
+
+func hex(bits uint64) string { return fmt.Sprintf("%016x", bits) }
+
+// fileSet is the permitted set of the installed file, as bits, as far as this
+// machine can give it.
+func fileSet(t *testing.T) (bits uint64) {
+	t.Helper()
+	set, err := cap.GetFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if on, _ := set.GetFlag(cap.Permitted, c); on {
+			bits |= 1 << c
+		}
+	}
+	return bits & ownBounding(t)
+}
+
+const closingSet = 1<<cap.SETUID | 1<<cap.SETGID | 1<<cap.SETPCAP | 1<<cap.KILL | 1<<cap.CHOWN | 1<<cap.AUDIT_WRITE
+
+// Capability numbers of linux/capability.h.
+const (
+	chown      = 1 << 0
+	kill       = 1 << 5
+	netBind    = 1 << 10
+	netRaw     = 1 << 13
+	nothing    = 0
+	allGroups  = 60
+	teamNumber = "7000"
+)
+
+// ownBounding is the bounding set here: it differs from machine to machine.
+func ownBounding(t *testing.T) uint64 {
+	t.Helper()
+	var s session
+	s.status, s.fds = map[string]string{}, map[string]string{}
+	readProc(t, &s, strconv.Itoa(os.Getpid()))
+	bits, err := strconv.ParseUint(s.status["CapBnd"], 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bits
+}
+
+// tuple is what a session must have; p is Permitted and Effective.
+type tuple struct{ i, p, a, blocked uint64 }
+
+func expectTuple(t *testing.T, s session, want tuple) {
+	t.Helper()
+	for field, bits := range map[string]uint64{
+		"CapInh": want.i, "CapPrm": want.p, "CapEff": want.p, "CapAmb": want.a,
+		"CapBnd": ownBounding(t) &^ want.blocked,
+	} {
+		if got, w := s.status[field], fmt.Sprintf("%016x", bits); got != w {
+			t.Errorf("%s is %s, want %s", field, got, w)
+		}
+	}
+	if s.status["NoNewPrivs"] != "0" {
+		t.Errorf("NoNewPrivs is %s", s.status["NoNewPrivs"])
+	}
+}
+
+// fullInheritable starts capsu from a process with Inheritable chown and kill.
+var fullInheritable = []string{"--inh-caps", "+chown,+kill"}

@@ -1,0 +1,87 @@
+//go:build privileged
+
+package tests
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// limiting is the usual stack with pam_limits.
+func limiting() string {
+	return strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1)
+}
+
+// misbehaving is the usual stack with modules/misbehave.c in every phase.
+func misbehaving(deeds string) string {
+	text := service
+	for _, phase := range []string{"auth", "account", "session"} {
+		text = strings.Replace(text, phase+" required pam_unix.so", phase+" required /opt/misbehave.so FILE=/opt/reached "+deeds+"\n"+phase+" required pam_unix.so", 1)
+	}
+	return text
+}
+
+var pamPhases = []string{"auth", "account", "setcred", "open", "close", "delete", "end"}
+
+const helperSays = "/opt/helper.report"
+
+// helping is the usual stack with modules/helper.c in every phase.
+func helping(orders string) string {
+	text := service
+	for _, phase := range []string{"auth", "account", "session"} {
+		line := phase + " required pam_unix.so"
+		text = strings.Replace(text, line, phase+" required /opt/helper.so OUT="+helperSays+" "+orders+"\n"+line, 1)
+	}
+	return text
+}
+
+// helperReports runs a session of a program's, and returns what helpers wrote.
+func helperReports(t *testing.T, path, orders string) string {
+	t.Helper()
+	suAndCapsu(t, helping(orders))
+	file(t, helperSays, "", 0o666)
+	c := call{program: path, args: []string{"ghost", "-c", "echo in"}}
+	if r := c.run(t); r.status != 0 || r.stdout != "in\n" {
+		t.Errorf("%s, %s: status %d, %q, %q", path, orders, r.status, r.stdout, r.stderr)
+	}
+	return must(t, "cat", helperSays)
+}
+
+// helperMay are the capabilities that a helper may have in a phase.
+func helperMay(t *testing.T, phase string) uint64 {
+	t.Helper()
+	if slices.Contains([]string{"close", "delete", "end"}, phase) {
+		return closingSet & fileSet(t)
+	}
+	return fileSet(t)
+}
+
+// shortly is a report of an attack in few words: the kinds that succeeded.
+func shortly(lines string) string {
+	var kinds []string
+	for line := range strings.Lines(lines) {
+		if kind := strings.Fields(line)[0]; !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return strings.Join(kinds, " ")
+}
+
+const (
+	secret   = "/opt/roots-secret"
+	theLink  = "/home/ghost/theirs"
+	shedSays = "/opt/shed.report"
+)
+
+// shedding is the usual stack with modules/shed.c in every phase.
+func shedding(how string) string {
+	text := service
+	module := fmt.Sprintf("required /opt/shed.so OUT=%s LINK=%s SECRET=%s %s\n", shedSays, theLink, secret, how)
+	for _, phase := range []string{"auth", "account", "session"} {
+		line := phase + " required pam_unix.so"
+		text = strings.Replace(text, line, phase+" "+module+line, 1)
+	}
+	return text
+}

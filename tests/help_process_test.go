@@ -1,0 +1,226 @@
+//go:build privileged
+
+package tests
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// running says whether a process runs a program already.
+func running(pid int, name string) bool {
+	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return filepath.Base(exe) == name
+}
+
+// privileged returns those of capsu's processes which have more than the caller:
+// another uid, or a capability.
+func privileged(t *testing.T) (pids []string) {
+	t.Helper()
+	uid := id(t, "-u", "alpha")
+	own := "Uid:\t" + strings.Join([]string{uid, uid, uid, uid}, "\t") + "\n"
+	return slices.DeleteFunc(processes(), func(pid string) bool {
+		status, err := os.ReadFile("/proc/" + pid + "/status")
+		return err != nil || strings.Contains(string(status), own) &&
+			strings.Contains(string(status), "CapPrm:\t0000000000000000\n")
+	})
+}
+
+// processes returns the pids whose executable is capsu's, zombies apart.
+func processes() (pids []string) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if to, err := os.Readlink(link); err == nil && strings.HasPrefix(to, program) {
+			pids = append(pids, filepath.Base(filepath.Dir(link)))
+		}
+	}
+	return pids
+}
+
+// monitorOf waits for the monitor of a front, and returns its pid. The front's
+// other children help it to read and write.
+func monitorOf(t *testing.T, front int) (pid string) {
+	t.Helper()
+	eventually(t, "the monitor", func() bool {
+		out, _ := exec.Command("ps", "-o", "pid=,comm=", "--ppid", fmt.Sprint(front)).Output()
+		for line := range strings.Lines(string(out)) {
+			if f := strings.Fields(line); len(f) == 2 && f[1] == "capsu" {
+				pid = f[0]
+			}
+		}
+		return pid != ""
+	})
+	return pid
+}
+
+// stateOf is the letter of a process's state, proc(5).
+func stateOf(pid string) string {
+	text, _ := os.ReadFile("/proc/" + pid + "/stat")
+	_, rest, _ := strings.Cut(string(text), ") ")
+	state, _, _ := strings.Cut(rest, " ")
+	return state
+}
+
+// leaderOf is the session's leader, the monitor's child.
+func leaderOf(t *testing.T, front int) string { return monitorOf(t, atoi(t, monitorOf(t, front))) }
+
+func atoi(t *testing.T, text string) (n int) {
+	t.Helper()
+	if _, err := fmt.Sscan(text, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// permitted is the mask of all capabilities that a file can give on this machine.
+func permitted(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(must(t, "sed", "-n", `s/^CapBnd:\t//p`, "/proc/self/status"))
+}
+
+// front waits for the one front that alpha has, and returns its pid.
+func front(t *testing.T) string {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		out, _ := exec.Command("pgrep", "-x", "-u", "alpha", "capsu").Output()
+		alive := slices.DeleteFunc(strings.Fields(string(out)), func(pid string) bool { return stateOf(pid) == "Z" })
+		if len(alive) == 1 {
+			return alive[0]
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no front, or more than one; processes:\n%s", allProcesses(t))
+		}
+	}
+}
+
+func allProcesses(t *testing.T) string {
+	t.Helper()
+	return must(t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args")
+}
+
+func gone(pid int) bool { return syscall.Kill(pid, 0) == syscall.ESRCH }
+
+// leaderIs waits until the leader of a process shows what it should (field, and
+// value with single blanks), and every other thread is without a capability.
+func leaderIs(t *testing.T, pid string, want map[string]string) {
+	t.Helper()
+	last := ""
+	end := time.Now().Add(patience)
+	for {
+		tasks, _ := filepath.Glob("/proc/" + pid + "/task/*")
+		last = ""
+		for _, task := range tasks {
+			status, _ := os.ReadFile(task + "/status")
+			expected := want
+			if filepath.Base(task) != pid {
+				expected = map[string]string{"CapPrm": hex(0), "CapEff": hex(0), "CapInh": hex(0), "CapAmb": hex(0)}
+			}
+			for line := range strings.Lines(string(status)) {
+				name, value, _ := strings.Cut(line, ":")
+				if w, asked := expected[name]; asked && strings.Join(strings.Fields(value), " ") != w {
+					last += fmt.Sprintf("%s: %s is %q, want %q\n", task, name, strings.TrimSpace(value), w)
+				}
+			}
+		}
+		if len(tasks) > 0 && last == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("%d threads\n%s", len(tasks), last)
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func four(id string) string { return strings.Join([]string{id, id, id, id}, " ") }
+
+// computed tells how long the processes of capsu have computed, in clock ticks.
+func computed(t *testing.T) (ticks int) {
+	t.Helper()
+	for _, pid := range processes() {
+		text, _ := os.ReadFile("/proc/" + pid + "/stat")
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if f := strings.Fields(rest); len(f) > 12 {
+			var user, system int
+			fmt.Sscan(f[11], &user)
+			fmt.Sscan(f[12], &system)
+			ticks += user + system
+		}
+	}
+	return ticks
+}
+
+// waits says whether a monitor has done the last things that it does once the
+// shell runs: it writes its records, lets capabilities go, and waits.
+func waits(monitor string) bool {
+	where, _ := os.ReadFile("/proc/" + monitor + "/wchan")
+	status, _ := os.ReadFile("/proc/" + monitor + "/status")
+	return strings.Contains(string(where), "poll") &&
+		strings.Contains(string(status), fmt.Sprintf("CapPrm:\t%016x\nCapEff:\t%016x\n", closingSet, 0))
+}
+
+// expectPowerless checks that a thread can do nothing that the guard could not:
+// no capability, no group, real and saved uid the guard's, and the effective
+// one no more than uid 0, which is worth nothing by itself.
+func expectPowerless(t *testing.T, task string) {
+	t.Helper()
+	status := statusOf(t, task)
+	guard, guardGroup := id(t, "-u", "capsu"), id(t, "-g", "capsu")
+	for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapAmb"} {
+		if status[set] != hex(0) {
+			t.Errorf("%s: %s is %s", task, set, status[set])
+		}
+	}
+	uids := strings.Fields(status["Uid"])
+	alone, root := []string{guard, guard, guard, guard}, []string{guard, "0", guard, "0"}
+	if !slices.Equal(uids, alone) && !slices.Equal(uids, root) {
+		t.Errorf("%s: its uids are %v", task, uids)
+	}
+	if status["Gid"] != four(guardGroup) || status["Groups"] != "" {
+		t.Errorf("%s: gids %s, groups %q", task, status["Gid"], status["Groups"])
+	}
+}
+
+// statusOf is /proc/PID/status of a process, or of a thread as PID/task/TID.
+func statusOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	s := session{status: map[string]string{}, fds: map[string]string{}}
+	readProc(t, &s, strings.TrimPrefix(dir, "/proc/"))
+	return s.status
+}
+
+// session is what /proc says of a running session's shell, read by root.
+type session struct {
+	status     map[string]string
+	fds        map[string]string
+	securebits string
+}
+
+// readProc reads a process, or one of its threads as PID/task/TID.
+func readProc(t *testing.T, s *session, pid string) {
+	t.Helper()
+	if _, err := strconv.Atoi(filepath.Base(pid)); err != nil {
+		t.Fatalf("not a pid: %q", pid)
+	}
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		s.status[name] = strings.Join(strings.Fields(value), " ")
+	}
+	fds, _ := filepath.Glob("/proc/" + pid + "/fd/*")
+	for _, fd := range fds {
+		s.fds[filepath.Base(fd)], _ = os.Readlink(fd)
+	}
+}

@@ -1,0 +1,129 @@
+//go:build privileged
+
+package tests
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// gates is where pam_wait.so, a module of tests/modules, looks for its files.
+const gates = "/opt/gates"
+
+// waiting is the usual stack with pam_wait.so in every phase.
+const waiting = `auth required pam_unix.so
+auth required /opt/wait.so ` + gates + `
+account required pam_unix.so
+account required /opt/wait.so ` + gates + `
+session required pam_unix.so
+session required /opt/wait.so ` + gates + `
+session optional pam_exec.so quiet type=open_session /opt/record
+session optional pam_exec.so quiet type=close_session /opt/record
+`
+
+// stage is a point in a session at which everything stands still.
+type stage struct {
+	name string
+	gate string // pam_wait's phase, or nothing
+}
+
+// stages are all of them, in order. During "helper" a module waits for a
+// program that it has started; during "child" the session's first process
+// waits before it executes the shell.
+var stages = []stage{
+	{"prompt", ""}, {"auth", "auth"}, {"fail delay", ""}, {"account", "account"}, {"setcred", "setcred"},
+	{"open_session", "open"}, {"helper", "helper"}, {"child", "child"}, {"session", ""}, {"close_session", "close"},
+	{"delete cred", "delete"}, {"end", "end"},
+}
+
+// closing says whether the session is over at a stage.
+func (st stage) closing() bool {
+	return st.name == "close_session" || st.name == "delete cred" || st.name == "end"
+}
+
+// held is a session that stands still at a stage.
+type held struct {
+	front, monitor string
+	shell          string // in the session; else nothing
+	waiting        string // the process that waits, where that is not the monitor
+	release        func() // lets it go on, and waits for its end
+	status         func() int
+}
+
+// hold starts a session of alpha's as ghost and stops it at a stage.
+func hold(t *testing.T, st stage) held { t.Helper(); return holdOf(t, program, st) }
+
+// holdOf is hold for capsu or for su, whose one process is front and monitor.
+func holdOf(t *testing.T, path string, st stage) held {
+	t.Helper()
+	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
+	suAndCapsu(t, waiting)
+	must(t, "install", "-d", "-m", "777", gates)
+	t.Cleanup(func() { os.RemoveAll(gates) })
+	gate := filepath.Join(gates, st.gate)
+	if st.gate != "" {
+		file(t, gate, "", 0o666)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	cmd := call{program: path, args: []string{"ghost", "-c", "echo $$; read -r line; exit 3"}}.command(ctx)
+	in, out := pipes(t, cmd)
+	var errs lockedBuffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h := held{front: fmt.Sprint(cmd.Process.Pid), monitor: fmt.Sprint(cmd.Process.Pid)}
+	h.status = func() int { cmd.Wait(); return shellStatus(cmd.ProcessState) }
+	h.release = func() {
+		if st.gate != "" {
+			os.Remove(gate)
+		}
+		in.Close()
+		h.status()
+	}
+	t.Cleanup(h.release)
+	eventually(t, "the prompt", func() bool { return strings.Contains(errs.String(), "Password: ") })
+	if path != su {
+		h.monitor = monitorOf(t, cmd.Process.Pid)
+	}
+	switch st.name {
+	case "prompt":
+		return h
+	case "fail delay":
+		fmt.Fprintln(in, "wrong")
+		time.Sleep(500 * time.Millisecond) // of at least 1.5 seconds
+		return h
+	}
+	fmt.Fprintln(in, password)
+	if st.name == "session" || st.closing() {
+		var line [32]byte
+		n, err := out.Read(line[:])
+		if err != nil {
+			t.Fatalf("%v: %s", err, errs.String())
+		}
+		h.shell = strings.TrimSpace(string(line[:n]))
+	}
+	if st.closing() {
+		fmt.Fprintln(in, "go on")
+		h.shell = ""
+	}
+	if st.gate != "" {
+		eventually(t, st.name, func() bool {
+			pid, err := os.ReadFile(gate + ".reached")
+			h.waiting = strings.TrimSpace(string(pid))
+			return err == nil
+		})
+	}
+	go io.Copy(io.Discard, out)
+	if st.name == "session" && path != su {
+		eventually(t, "the monitor's wait", func() bool { return waits(h.monitor) })
+	}
+	return h
+}

@@ -1,0 +1,220 @@
+//go:build privileged
+
+package tests
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// shells are what callers type into: each with its words for what happened.
+var shells = map[string]string{"bash": "bash --norc -i", "dash": "dash -i", "zsh": "zsh -f -i"}
+
+// jobs is an interactive bash of alpha's with job control, on a terminal.
+func jobs(t *testing.T) *terminal {
+	t.Helper()
+	x := onTerminal(t, "alpha", "exec bash --norc -i")
+	x.typed("PS1='now> '\n")
+	x.expect("\nnow> ")
+	return x
+}
+
+// echoes checks that the caller's shell has its terminal back.
+func (x *terminal) echoes() {
+	x.t.Helper()
+	x.await("now> ")
+	x.typed("stty -a | grep -o ' echo '; echo alive $((40+2))\n")
+	x.await(" echo \nalive 42\n")
+}
+
+// awaitStop waits until the front is stopped.
+func (x *terminal) awaitStop() {
+	x.t.Helper()
+	pid := front(x.t)
+	for end := time.Now().Add(patience); stateOf(pid) != "T"; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			x.t.Fatalf("the front is not stopped; the screen: %q; processes:\n%s", x.screen(), allProcesses(x.t))
+		}
+	}
+}
+
+// inSession starts an interactive session of beta's from bash, and returns at
+// its prompt.
+func inSession(t *testing.T, options string) *terminal {
+	t.Helper()
+	x := jobs(t)
+	x.await("now> ")
+	x.typed(program + " " + options + " beta\n")
+	x.await("Password: ")
+	x.typed(password + "\n")
+	x.await("beta@")
+	return x
+}
+
+// leave ends an interactive session and the caller's shell.
+func (x *terminal) leave() {
+	x.t.Helper()
+	x.typed("exit\n")
+	x.await("now> ")
+	x.typed("exit\n")
+	x.end()
+}
+
+// terminal is a real pseudo-terminal with a command of alpha's on it, as
+// session leader with the terminal as its own.
+type terminal struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	master *os.File
+	mu     sync.Mutex
+	text   strings.Builder
+	done   chan struct{} // closed when there is nothing more to read
+	seen   int           // how far await has come
+}
+
+// onTerminal starts a shell script of a caller's, with more variables.
+func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	// What the session's leader wrote last can be lost when it ends, so it waits.
+	const whole = "\036"
+	script = `trap 's=$?; printf "\036"; read -r <&3; exit $s' EXIT; trap : INT QUIT; ` + script
+	cmd := call{caller: caller, wrapper: []string{"bash", "-c", script}, program: "-"}.command(ctx)
+	cmd.Env = append(cmd.Env, env...)
+	waits, read, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.ExtraFiles = []*os.File{waits}
+	master, err := pty.Start(cmd)
+	waits.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// pty leaves it blocking, and a blocked reader would keep it from closing
+	fd, err := syscall.Dup(int(master.Fd()))
+	if err == nil {
+		syscall.CloseOnExec(fd)
+		err = syscall.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	master.Close()
+	master = os.NewFile(uintptr(fd), "terminal")
+	term := &terminal{t: t, cmd: cmd, master: master, done: make(chan struct{})}
+	t.Cleanup(func() {
+		master.Close()
+		cancel()
+		cmd.Wait() // else a zombie with its name stays for other tests to find
+	})
+	go func() {
+		defer close(term.done)
+		for buf := make([]byte, 4096); ; {
+			n, err := master.Read(buf)
+			text, rest, end := strings.Cut(string(buf[:n]), whole)
+			term.mu.Lock()
+			term.text.WriteString(text + rest)
+			term.mu.Unlock()
+			if err != nil || end {
+				read.Close()
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return term
+}
+
+func (x *terminal) screen() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return strings.ReplaceAll(x.text.String(), "\r\n", "\n")
+}
+
+// expect waits until text has been written.
+func (x *terminal) expect(text string) {
+	x.t.Helper()
+	for end := time.Now().Add(patience); !strings.Contains(x.screen(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			x.t.Fatalf("%q does not come; the screen: %q", text, x.screen())
+		}
+	}
+}
+
+// await waits until text has been written after what was awaited before.
+func (x *terminal) await(text string) {
+	x.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		began := time.Now()
+		screen := x.screen()
+		if at := strings.Index(screen[min(x.seen, len(screen)):], text); at >= 0 {
+			x.seen += at + len(text)
+			return
+		}
+		time.Sleep(4 * time.Since(began)) // looking at megabytes must not keep them from coming
+		if time.Now().After(end) {
+			x.t.Fatalf("%q does not come after %q; the screen: %q", text, screen[:min(x.seen, len(screen))], screen[min(x.seen, len(screen)):])
+		}
+	}
+}
+
+func (x *terminal) typed(keys string) {
+	x.t.Helper()
+	if _, err := x.master.WriteString(keys); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// inForeground waits until a program of this name runs in the foreground of
+// its terminal: a key that sends a signal then reaches it and nothing else.
+func inForeground(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, name+" in the foreground", func() bool {
+		stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+		for _, stat := range stats {
+			text, _ := os.ReadFile(stat) // proc(5): pid (comm) state ppid pgrp session tty_nr tpgid
+			_, rest, found := strings.Cut(string(text), "("+name+") ")
+			f := strings.Fields(rest)
+			if found && len(f) > 5 && f[0] != "T" && f[0] != "Z" && f[2] == f[5] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// end waits for the command, and returns its status.
+func (x *terminal) end() int {
+	x.t.Helper()
+	x.cmd.Wait()
+	select {
+	case <-x.done:
+	case <-time.After(patience):
+		x.t.Fatalf("a process still has the terminal; the screen: %q", x.screen())
+	}
+	return shellStatus(x.cmd.ProcessState)
+}
+
+// around shows the terminal's modes before and after, and capsu's status.
+const around = `stty -g; ` + program + ` "$@" ghost -c 'echo in the session; tty'; echo "status $?"; stty -g`
+
+// expectModes checks that the first and the last line, stty's, are the same.
+func (x *terminal) expectModes() {
+	x.t.Helper()
+	lines := strings.Split(strings.TrimSpace(x.screen()), "\n")
+	first, last := lines[0], lines[len(lines)-1]
+	if strings.Count(first, ":") < 20 || first != last {
+		x.t.Errorf("modes before %q, after %q; the screen: %q", first, last, x.screen())
+	}
+}

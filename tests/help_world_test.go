@@ -1,0 +1,210 @@
+//go:build privileged
+
+// Package tests drives the installed capsu in a world of its own (tests/world):
+// real file capabilities, the distribution's own PAM modules, real users.
+// ./tests/run builds and starts it; nothing in it is ever skipped.
+package tests
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	program    = "/opt/bin/capsu"
+	controller = "/opt/bin/capsuctl"
+	policyFile = "/etc/security/capability.conf"
+	password   = "open sesame"
+	// debianPolicy is capability.conf as libpam-cap installs it.
+	debianPolicy = "/opt/capability.debian"
+	// patience is when a command counts as hanging. Nothing is measured by it.
+	patience = 60 * time.Second
+)
+
+// service is the stack most tests use: the password by the host's pam_unix and
+// a record of each opening and closing. root needs no password.
+const service = `auth sufficient pam_rootok.so
+auth required pam_unix.so nullok
+account required pam_unix.so
+password required pam_unix.so
+session required pam_unix.so
+session optional pam_exec.so quiet type=open_session /opt/record
+session optional pam_exec.so quiet type=close_session /opt/record
+`
+
+func TestMain(m *testing.M) {
+	if pid := os.Getenv("CAPSU_ATTACK"); pid != "" {
+		attack(pid)
+		os.Exit(0)
+	}
+	if os.Getenv("CAPSU_WORLD") == "" {
+		fmt.Fprintln(os.Stderr, "tests: run ./tests/run")
+		os.Exit(1)
+	}
+	// Whoever starts the tests may ignore signals (nohup, the & of a script); the
+	// callers they play must not. What is caught here has its default after exec.
+	for sig := syscall.Signal(1); sig < 32; sig++ {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
+	if underTest.name != "capsu" { // the other tests are of capsu alone
+		flag.Parse()
+		flag.Set("test.skip", "^Test([^B]|B[^e]|Be[^h])")
+	}
+	if err := makeWorld(); err != nil {
+		fmt.Fprintln(os.Stderr, "tests: world:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func makeWorld() error {
+	script := `set -eu
+useradd -m -s /bin/sh alpha
+useradd -m -s /bin/sh ghost
+useradd -m -s /bin/bash beta
+groupadd -g 7000 team
+usermod -a -G team beta
+for n in $(seq 1 60); do echo "many$n:x:$((8000 + n)):alpha" >>/etc/group; echo "many$n:!::alpha" >>/etc/gshadow; done
+for u in alpha ghost beta; do echo "$u:` + password + `"; done | chpasswd
+printf '#!/bin/sh\necho "$PAM_TYPE $PAM_SERVICE $PAM_USER $PAM_RUSER" >>` + records + `\n' >/opt/record
+chmod 755 /opt/record
+install -m 755 /proc/` + strconv.Itoa(os.Getpid()) + `/exe /opt/attacker
+touch ` + records + ` && chmod 666 ` + records + `
+mv ` + policyFile + ` ` + debianPolicy + `
+chmod 755 /home/alpha /home/ghost /home/beta # Debian 13 closes them
+`
+	out, err := exec.Command("sh", "-c", script).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	for _, name := range []string{"capsu", "capsu-l"} {
+		if err := os.WriteFile("/etc/pam.d/"+name, []byte(service), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// must runs a command as root.
+func must(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// file writes a file for the time of a test.
+func file(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	old, err := os.ReadFile(path)
+	existed := err == nil
+	info, _ := os.Stat(path)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !existed {
+			os.RemoveAll(path)
+			return
+		}
+		err := os.WriteFile(path, old, info.Mode())
+		if err = errors.Join(err, os.Chmod(path, info.Mode()), os.Chown(path, 0, 0)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func policy(t *testing.T, text string) { t.Helper(); file(t, policyFile, text, 0o644) }
+
+// stack replaces the PAM service capsu for the time of a test.
+func stack(t *testing.T, text string) { t.Helper(); file(t, "/etc/pam.d/capsu", text, 0o644) }
+
+const (
+	debianPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+	debianRoot = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	callerPath = "/usr/sbin:/usr/bin:/sbin:/bin"
+)
+
+// bothServices replaces the services, with and without login, of the program
+// under test for the time of a test.
+func bothServices(t *testing.T, text string) {
+	t.Helper()
+	file(t, "/etc/pam.d/"+underTest.name, text, 0o644)
+	file(t, "/etc/pam.d/"+underTest.name+"-l", text, 0o644)
+}
+
+const neutral = "capsu: authentication failure\n"
+
+// account makes a user for the time of a test.
+func account(t *testing.T, name string, args ...string) {
+	t.Helper()
+	must(t, "useradd", append(args, "-M", name)...)
+	t.Cleanup(func() { must(t, "userdel", "-f", name) })
+}
+
+func setPassword(t *testing.T, name, text string) {
+	t.Helper()
+	must(t, "sh", "-c", `printf '%s:%s\n' "$0" "$1" | chpasswd`, name, text)
+}
+
+const siteFile = "/etc/capsu.conf"
+
+// site writes the site configuration for the time of a test.
+func site(t *testing.T, lines ...string) {
+	t.Helper()
+	file(t, siteFile, strings.Join(lines, "\n")+"\n", 0o644)
+}
+
+// compile builds a C source of tests/ for the time of a test.
+func compile(t *testing.T, to string, args ...string) {
+	t.Helper()
+	must(t, "gcc", append([]string{"-O1", "-Wall", "-o", to}, args...)...)
+	t.Cleanup(func() { os.Remove(to) })
+}
+
+// suAndCapsu replaces the service of both programs for the time of a test.
+func suAndCapsu(t *testing.T, text string) {
+	t.Helper()
+	file(t, "/etc/pam.d/su", text, 0o644)
+	stack(t, text)
+}
+
+func id(t *testing.T, option, name string) string {
+	t.Helper()
+	return strings.TrimSpace(must(t, "id", option, name))
+}
+
+// groupList is a user's groups as /proc shows them: in order.
+func groupList(t *testing.T, user string) string {
+	t.Helper()
+	return strings.Join(strings.Fields(must(t, "sh", "-c", "id -G $0 | tr ' ' '\n' | sort -n", user)), " ")
+}
+
+// other is a second policy, for a real pam_cap.so in the stack.
+const other = "/opt/other.conf"
+
+// withModule is a stack in which everybody's auth phase reaches pam_cap.so.
+func withModule(caller, args string) string {
+	first := "auth required pam_unix.so\n"
+	if caller == "root" {
+		first = "auth required pam_rootok.so\n"
+	}
+	return first + "auth optional pam_cap.so config=" + other + " " + args + "\n" +
+		"account required pam_unix.so\nsession required pam_unix.so\n"
+}
