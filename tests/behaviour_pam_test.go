@@ -69,6 +69,7 @@ var pamCases = []behaviour{
 	{name: "a session is closed in the service that opened it", setup: also(), do: closings("ghost", "-c", "exit 3"), want: outcome{"open_session  ghost alpha\nclose_session  ghost alpha\n", 3, ""}},
 	{name: "a login session is closed in the service that opened it", setup: also(), do: closings("-", "ghost", "-c", "exit 3"), want: outcome{"open_session -l ghost alpha\nclose_session -l ghost alpha\n", 3, ""}},
 	{name: "a session whose shell is not there is closed", setup: also(), do: closings("-s", "/opt/none", "ghost"), want: outcome{"open_session  ghost alpha\nclose_session  ghost alpha\n", 127, "no such file"}},
+	{name: "a session whose shell may not be executed is closed", setup: also(), do: closings("-s", "/opt/plain", "ghost"), want: outcome{"open_session  ghost alpha\nclose_session  ghost alpha\n", 126, "permission denied"}},
 	{name: "a session of root's caller is closed", setup: also(), do: closings("badshell"), want: outcome{"open_session  badshell alpha\nclose_session  badshell alpha\n", 127, "no such file"}},
 }
 

@@ -26,8 +26,9 @@ var processCases = []behaviour{
 		// the same on Debian 13, where the module sees that the group is the user's own
 		bothServices(t, service+"session optional pam_umask.so umask=0007\n")
 	}},
-	{name: "the nice value is the caller's", args: words("ghost", "-c", "nice"), wrapper: words("nice", "-n", "3"), want: ran("3\n")},
+	{name: "the nice value is the caller's", args: words("ghost", "-c", "nice"), wrapper: words("nice", "-n", "3"), want: ran(nicer(3) + "\n")},
 	{name: "open files are 1024 whatever the caller's soft limit", args: words("ghost", "-c", "ulimit -S -n"), wrapper: limited("-S -n 256"), want: ran("1024\n")},
+	{name: "open files are no more than the caller's hard limit", args: words("ghost", "-c", "ulimit -n"), wrapper: limited("-n 100"), want: ran("100\n")},
 	{name: "the file size is unlimited whatever the caller's soft limit", args: words("ghost", "-c", "ulimit -S -f"), wrapper: limited("-S -f 10000"), want: ran("unlimited\n")},
 	{name: "the address space is unlimited whatever the caller's soft limit", args: words("ghost", "-c", "ulimit -S -v"), wrapper: limited("-S -v 4000000"), want: ran("unlimited\n")},
 	{name: "core files are as the caller has them", args: words("ghost", "-c", "ulimit -S -c"), wrapper: limited("-S -c 100"), want: ran("100\n")},

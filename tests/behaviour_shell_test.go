@@ -14,6 +14,7 @@ var shellCases = []behaviour{
 	{name: "arguments after the user reach the shell", args: words("ghost", "-s", "/opt/other", "one", "two three", ""), want: ran("other one two three \n")},
 	{name: "arguments follow the command", args: words("ghost", "-c", `echo "$0:$1:$2"`, "zero", "one", "two"), want: ran("zero:one:two\n")},
 	{name: "arguments that look like options follow two dashes", args: words("-c", "echo $0 $1", "ghost", "--", "-x", "--y"), want: ran("-x --y\n")},
+	{name: "two dashes may stand among the arguments", args: words("-c", `echo "$0 $*"`, "ghost", "zero", "--", "-x"), want: ran("zero -x\n")},
 	{name: "a script is an argument", args: words("ghost", "/opt/restricted"), want: ran("restricted\n")},
 	{name: "-f stands before -c", args: words("-f", "ghost", "-c", argv), want: ran("sh|-f|-c|" + argv + "|\n")},
 	{name: "-f stands before the arguments", args: words("--fast", "-s", "/opt/other", "ghost", "x"), want: ran("other -f x\n")},

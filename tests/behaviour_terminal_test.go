@@ -25,7 +25,7 @@ func typingAs(caller, script string, steps ...string) func(t *testing.T) outcome
 			if name, waits := strings.CutPrefix(steps[i], "@"); waits {
 				inForeground(t, name)
 			} else {
-				x.expect(steps[i])
+				x.await(steps[i])
 			}
 			if i+1 < len(steps) {
 				x.typed(steps[i+1])
@@ -56,6 +56,7 @@ var terminalCases = []behaviour{
 	{name: "Ctrl-C at the prompt ends the attempt", do: typing(whole("$P ghost -c 'echo in the session'"), "Password: ", "\x03")},
 	{name: "Ctrl-backslash at the prompt ends the attempt", do: typing(whole("ulimit -c 0; $P ghost -c 'echo in the session'"), "Password: ", "\x1c")},
 	{name: "the terminal of a session is a terminal", do: typing(whole("$P ghost -c 'test -t 0 && test -t 1 && test -t 2 && echo it is'"), right...), want: outcome{says: "it is" + kept + "0\n$"}},
+	{name: "the terminal of a session has a name", do: typing(whole("$P ghost -c tty"), right...), want: outcome{says: "\n/dev/pts/[0-9]+" + kept + "0\n$"}},
 	{name: "the terminal of a session has the size of the caller's", do: typing("stty rows 33 cols 99; "+whole("$P ghost -c 'stty size'"), right...), want: outcome{says: "33 99" + kept + "0\n$"}},
 	{name: "the terminal of a session echoes", do: typing(whole("$P ghost -c 'stty -a | grep -ow -- -\\\\?echo'"), right...), want: outcome{says: "\necho" + kept + "0\n$"}},
 	{name: "a session with stdout elsewhere asks on the terminal", do: typing(whole("$P ghost -c 'echo in the session' | tr a-z A-Z"), right...), want: outcome{says: "^password: \nIN THE SESSION" + kept + "0\n$"}},
@@ -80,12 +81,12 @@ var terminalCases = []behaviour{
 func hangup(t *testing.T) outcome {
 	t.Helper()
 	x := onTerminal(t, "alpha", "PS1='> ' exec "+underTest.path+" ghost")
-	x.expect("Password: ")
+	x.await("Password: ")
 	x.typed(password + "\n")
-	x.expect("> ")
+	x.await("> ")
 	x.typed("echo pid $$.\n")
-	x.expect("\npid ")
-	x.expect(".\n> ")
+	x.await("\npid ")
+	x.await(".\n> ")
 	_, rest, _ := strings.Cut(x.screen(), "\npid ")
 	pid, err := strconv.Atoi(rest[:strings.Index(rest, ".")])
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // running says whether a process runs a program already.
@@ -87,20 +88,20 @@ func permitted(t *testing.T) string {
 }
 
 // front waits for the one front that alpha has, and returns its pid.
-func front(t *testing.T) string {
+func front(t *testing.T) (pid string) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	eventually(t, "one front", func() bool {
 		out, _ := exec.Command("pgrep", "-x", "-u", "alpha", "capsu").Output()
 		alive := slices.DeleteFunc(strings.Fields(string(out)), func(pid string) bool { return stateOf(pid) == "Z" })
 		if len(alive) == 1 {
-			return alive[0]
+			pid = alive[0]
 		}
-		if time.Now().After(end) {
-			t.Fatalf("no front, or more than one; processes:\n%s", allProcesses(t))
-		}
-	}
+		return pid != ""
+	}, func() string { return allProcesses(t) })
+	return pid
 }
 
+// allProcesses shows the processes of the world.
 func allProcesses(t *testing.T) string {
 	t.Helper()
 	return must(t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args")
@@ -112,35 +113,31 @@ func gone(pid int) bool { return syscall.Kill(pid, 0) == syscall.ESRCH }
 // value with single blanks), and every other thread is without a capability.
 func leaderIs(t *testing.T, pid string, want map[string]string) {
 	t.Helper()
-	last := ""
-	end := time.Now().Add(patience)
-	for {
+	wrong := ""
+	eventually(t, "the leader as it should be", func() bool {
 		tasks, _ := filepath.Glob("/proc/" + pid + "/task/*")
-		last = ""
+		wrong = fmt.Sprintf("%d threads\n", len(tasks))
+		right := len(tasks) > 0
 		for _, task := range tasks {
-			status, _ := os.ReadFile(task + "/status")
 			expected := want
 			if filepath.Base(task) != pid {
 				expected = map[string]string{"CapPrm": hex(0), "CapEff": hex(0), "CapInh": hex(0), "CapAmb": hex(0)}
 			}
+			status, _ := os.ReadFile(task + "/status")
 			for line := range strings.Lines(string(status)) {
 				name, value, _ := strings.Cut(line, ":")
 				if w, asked := expected[name]; asked && strings.Join(strings.Fields(value), " ") != w {
-					last += fmt.Sprintf("%s: %s is %q, want %q\n", task, name, strings.TrimSpace(value), w)
+					wrong += fmt.Sprintf("%s: %s is %q, want %q\n", task, name, strings.TrimSpace(value), w)
+					right = false
 				}
 			}
 		}
-		if len(tasks) > 0 && last == "" {
-			return
-		}
-		if time.Now().After(end) {
-			t.Errorf("%d threads\n%s", len(tasks), last)
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return right
+	}, func() string { return wrong })
 }
 
+// four is an id as /proc shows one that is real, effective, saved and the file
+// system's at once.
 func four(id string) string { return strings.Join([]string{id, id, id, id}, " ") }
 
 // computed tells how long the processes of capsu have computed, in clock ticks.
@@ -223,4 +220,14 @@ func readProc(t *testing.T, s *session, pid string) {
 	for _, fd := range fds {
 		s.fds[filepath.Base(fd)], _ = os.Readlink(fd)
 	}
+}
+
+// nicer is the nice value of a process that is started by nice -n N here: the
+// tests themselves may run at any.
+func nicer(n int) string {
+	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // the kernel counts from 40 down
+	if err != nil {
+		panic(err)
+	}
+	return strconv.Itoa(min(20-raw+n, 19))
 }
