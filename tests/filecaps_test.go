@@ -153,7 +153,7 @@ func endsASession(t *testing.T, lacks bool) error {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the session", func() bool { _, err := os.Stat(begun); return err == nil })
+	awaitFile(t, begun)
 	cmd.Process.Signal(syscall.SIGTERM)
 	if lacks {
 		file(t, gate, "", 0o644)

@@ -284,7 +284,7 @@ func TestAnotherReaderOfThePipeKeepsNoMonitor(t *testing.T) {
 				}
 				cmd.Process.Signal(sig)
 				ended(t, cmd)
-				eventually(t, "the end", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 				if got := log(); strings.Count(got, failed) != n+1 {
 					t.Errorf("the log has %q", got)
 				}

@@ -49,26 +49,6 @@ func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
 	return left
 }
 
-const (
-	su = "/usr/bin/su"
-	// measured is capsu with every capability that this machine can give.
-	measured = "/opt/m/capsu"
-	// observer is what the session runs: all of it that a module may have changed.
-	observer = "/opt/m/observe"
-	observe  = `#!/bin/sh
-echo "in, as $(id)"
-env | grep -vE '^(_|PWD|OLDPWD|SHLVL)=' | sort
-umask
-tail -n +2 /proc/self/limits | tr -s ' '
-echo "loginuid $(cat /proc/self/loginuid)"
-[ "$(readlink /proc/self/ns/mnt)" = "$(cat /opt/m/namespace)" ] || echo "mounts of its own"
-/opt/m/keyring
-grep -E '^(Cap|NoNewPrivs|SigIgn)' /proc/self/status
-ls /opt/m/poly
-. /opt/m/inside
-`
-)
-
 func bits(t *testing.T, iab *cap.IAB, v cap.Vector) (set uint64) {
 	t.Helper()
 	for c := cap.Value(0); c < cap.MaxBits(); c++ {

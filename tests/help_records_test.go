@@ -35,7 +35,7 @@ const closedRecord = "close_session capsu ghost alpha\n"
 
 func expectClosed(t *testing.T, sessions func() string) {
 	t.Helper()
-	eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+	awaitNoProcess(t)
 	if got := sessions(); !strings.HasSuffix(got, closedRecord) || strings.Count(got, closedRecord) != 1 {
 		t.Errorf("records %q", got)
 	}

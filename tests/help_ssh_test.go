@@ -110,14 +110,15 @@ func startSSH(t *testing.T, keys map[string]string) *sshd {
 		t.Fatal(err)
 	}
 	must(t, "groupadd", keysTarget)
+	t.Cleanup(func() { must(t, "groupdel", keysTarget) })
 	must(t, "useradd", "-m", "-s", "/bin/sh", "keys")
+	t.Cleanup(func() { // a connection may have left processes, which keep the user
+		exec.Command("pkill", "-KILL", "-u", "keys").Run()
+		must(t, "userdel", "-f", "-r", "keys")
+	})
 	for _, target := range []string{"ghost", "beta"} {
 		must(t, "usermod", "-a", "-G", keysTarget, target)
 	}
-	t.Cleanup(func() {
-		must(t, "userdel", "-r", "keys")
-		must(t, "groupdel", keysTarget)
-	})
 	file(t, siteFile, keysSite, 0o644)
 	example := must(t, "cat", "/opt/share/capsu/examples/capsu-ssh")
 	file(t, "/etc/pam.d/capsu-ssh", example+recording, 0o644)
@@ -166,17 +167,18 @@ Subsystem inner internal-sftp
 		ended := make(chan struct{})
 		go func() { cmd.Wait(); close(ended) }()
 		s.t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		taken := false
+		eventually(s.t, "sshd", func() bool {
+			text, _ := os.ReadFile(s.dir + "/log")
 			select {
 			case <-ended:
+				taken = true
 			default:
-				text, _ := os.ReadFile(s.dir + "/log")
-				if !strings.Contains(string(text), "Server listening on 127.0.0.1 port "+s.port) {
-					continue
-				}
-				return
 			}
-			break
+			return taken || strings.Contains(string(text), "Server listening on 127.0.0.1 port "+s.port)
+		})
+		if !taken {
+			return
 		}
 	}
 	s.t.Fatalf("sshd does not start: %s", must(s.t, "cat", s.dir+"/log"))

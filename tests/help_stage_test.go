@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // gates is where pam_wait.so, a module of tests/modules, looks for its files.
@@ -63,7 +63,11 @@ func hold(t *testing.T, st stage) held { t.Helper(); return holdOf(t, program, s
 func holdOf(t *testing.T, path string, st stage) held {
 	t.Helper()
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
-	suAndCapsu(t, waiting)
+	text := waiting
+	if st.name == "fail delay" { // long enough for any test on any machine: release ends it
+		text = "auth optional pam_faildelay.so delay=60000000\n" + text
+	}
+	suAndCapsu(t, text)
 	must(t, "install", "-d", "-m", "777", gates)
 	t.Cleanup(func() { os.RemoveAll(gates) })
 	gate := filepath.Join(gates, st.gate)
@@ -85,6 +89,9 @@ func holdOf(t *testing.T, path string, st stage) held {
 		if st.gate != "" {
 			os.Remove(gate)
 		}
+		if st.name == "fail delay" {
+			exec.Command("kill", "-KILL", h.monitor).Run()
+		}
 		in.Close()
 		h.status()
 	}
@@ -98,7 +105,10 @@ func holdOf(t *testing.T, path string, st stage) held {
 		return h
 	case "fail delay":
 		fmt.Fprintln(in, "wrong")
-		time.Sleep(500 * time.Millisecond) // of at least 1.5 seconds
+		eventually(t, "the delay", func() bool {
+			where, _ := os.ReadFile("/proc/" + h.monitor + "/wchan")
+			return strings.Contains(string(where), "nanosleep")
+		})
 		return h
 	}
 	fmt.Fprintln(in, password)

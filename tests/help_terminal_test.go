@@ -4,6 +4,7 @@ package tests
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,7 @@ func jobs(t *testing.T) *terminal {
 	t.Helper()
 	x := onTerminal(t, "alpha", "exec bash --norc -i")
 	x.typed("PS1='now> '\n")
-	x.expect("\nnow> ")
+	x.await("\nnow> ")
 	return x
 }
 
@@ -40,11 +41,8 @@ func (x *terminal) echoes() {
 func (x *terminal) awaitStop() {
 	x.t.Helper()
 	pid := front(x.t)
-	for end := time.Now().Add(patience); stateOf(pid) != "T"; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			x.t.Fatalf("the front is not stopped; the screen: %q; processes:\n%s", x.screen(), allProcesses(x.t))
-		}
-	}
+	eventually(x.t, "the front's stop", func() bool { return stateOf(pid) == "T" },
+		func() string { return fmt.Sprintf("the screen: %q; processes:\n%s", x.shown(), allProcesses(x.t)) })
 }
 
 // inSession starts an interactive session of beta's from bash, and returns at
@@ -52,7 +50,6 @@ func (x *terminal) awaitStop() {
 func inSession(t *testing.T, options string) *terminal {
 	t.Helper()
 	x := jobs(t)
-	x.await("now> ")
 	x.typed(program + " " + options + " beta\n")
 	x.await("Password: ")
 	x.typed(password + "\n")
@@ -78,8 +75,13 @@ type terminal struct {
 	mu     sync.Mutex
 	text   strings.Builder
 	done   chan struct{} // closed when there is nothing more to read
-	seen   int           // how far await has come
+	seen   int           // await has found its texts up to here
+	looked int           // from seen to here, await has looked for its text in vain
 }
+
+// flood is the number of bytes after which nothing more is read from a terminal:
+// a program that writes without end must fill neither the memory nor the log.
+const flood = 64 << 20
 
 // onTerminal starts a shell script of a caller's, with more variables.
 func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
@@ -119,16 +121,27 @@ func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	})
 	go func() {
 		defer close(term.done)
+		returned := "" // a carriage return that may belong to a newline
 		for buf := make([]byte, 4096); ; {
 			n, err := master.Read(buf)
 			text, rest, end := strings.Cut(string(buf[:n]), whole)
+			text, returned = returned+text+rest, ""
+			if err == nil {
+				if before, ends := strings.CutSuffix(text, "\r"); ends {
+					text, returned = before, "\r"
+				}
+			}
 			term.mu.Lock()
-			term.text.WriteString(text + rest)
+			term.text.WriteString(strings.ReplaceAll(text, "\r\n", "\n"))
+			size := term.text.Len()
 			term.mu.Unlock()
-			if err != nil || end {
+			if err != nil || end || size > flood {
 				read.Close()
 			}
-			if err != nil {
+			if size > flood {
+				master.Close()
+			}
+			if err != nil || size > flood {
 				return
 			}
 		}
@@ -136,39 +149,38 @@ func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	return term
 }
 
+// screen is all that has been written, with "\n" at the end of each line.
 func (x *terminal) screen() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return strings.ReplaceAll(x.text.String(), "\r\n", "\n")
+	return x.text.String()
 }
 
-// expect waits until text has been written.
-func (x *terminal) expect(text string) {
-	x.t.Helper()
-	for end := time.Now().Add(patience); !strings.Contains(x.screen(), text); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			x.t.Fatalf("%q does not come; the screen: %q", text, x.screen())
-		}
-	}
+// shown is the end of the screen, for a failure: what await has found, and what
+// came after it.
+func (x *terminal) shown() string {
+	const most = 4 << 10
+	screen := x.screen()
+	found, after := screen[:x.seen], screen[x.seen:]
+	return found[max(0, len(found)-most):] + "|" + after[max(0, len(after)-most):]
 }
 
 // await waits until text has been written after what was awaited before.
 func (x *terminal) await(text string) {
 	x.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		began := time.Now()
+	x.looked = x.seen
+	eventually(x.t, fmt.Sprintf("%q", text), func() bool {
 		screen := x.screen()
-		if at := strings.Index(screen[min(x.seen, len(screen)):], text); at >= 0 {
-			x.seen += at + len(text)
-			return
+		if at := strings.Index(screen[x.looked:], text); at >= 0 {
+			x.seen = x.looked + at + len(text)
+			return true
 		}
-		time.Sleep(4 * time.Since(began)) // looking at megabytes must not keep them from coming
-		if time.Now().After(end) {
-			x.t.Fatalf("%q does not come after %q; the screen: %q", text, screen[:min(x.seen, len(screen))], screen[min(x.seen, len(screen)):])
-		}
-	}
+		x.looked = max(x.seen, len(screen)-len(text))
+		return false
+	}, func() string { return fmt.Sprintf("the screen: %q", x.shown()) })
 }
 
+// typed types keys.
 func (x *terminal) typed(keys string) {
 	x.t.Helper()
 	if _, err := x.master.WriteString(keys); err != nil {
@@ -201,7 +213,7 @@ func (x *terminal) end() int {
 	select {
 	case <-x.done:
 	case <-time.After(patience):
-		x.t.Fatalf("a process still has the terminal; the screen: %q", x.screen())
+		x.t.Fatalf("a process still has the terminal; the screen: %q", x.shown())
 	}
 	return shellStatus(x.cmd.ProcessState)
 }
@@ -215,6 +227,6 @@ func (x *terminal) expectModes() {
 	lines := strings.Split(strings.TrimSpace(x.screen()), "\n")
 	first, last := lines[0], lines[len(lines)-1]
 	if strings.Count(first, ":") < 20 || first != last {
-		x.t.Errorf("modes before %q, after %q; the screen: %q", first, last, x.screen())
+		x.t.Errorf("modes before %q, after %q; the screen: %q", first, last, x.shown())
 	}
 }

@@ -26,18 +26,18 @@ func factsOf(stdout string) map[string]string {
 	return facts
 }
 
-// differing are the lines that only one of two texts has.
+// differing shows, as diff(1) does, the lines that only one of two texts has.
 func differing(a, b string) string {
-	var out strings.Builder
-	for _, side := range []struct{ mark, text, other string }{{"- ", a, b}, {"+ ", b, a}} {
-		for line := range strings.Lines(side.text) {
-			if !strings.Contains("\n"+side.other, "\n"+line) {
-				out.WriteString(side.mark + strings.TrimSuffix(line, "\n") + "\n")
-			}
-		}
+	if only := marked("- ", without(a, b)) + marked("+ ", without(b, a)); only != "" || a == b {
+		return only
 	}
-	if out.Len() == 0 && a != b {
-		return "the same lines in another order or number\n--- su\n" + a + "--- capsu\n" + b
+	return "the same lines in another order or number\n--- su\n" + a + "--- capsu\n" + b
+}
+
+// marked is a text with a mark before each line.
+func marked(mark, text string) (all string) {
+	for line := range strings.Lines(text) {
+		all += mark + strings.TrimSuffix(line, "\n") + "\n"
 	}
-	return out.String()
+	return all
 }

@@ -16,18 +16,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 const (
-	program    = "/opt/bin/capsu"
+	program = "/opt/bin/capsu"
+	su      = "/usr/bin/su"
+	// measured is capsu with every capability that this machine can give.
+	measured   = "/opt/m/capsu"
 	controller = "/opt/bin/capsuctl"
 	policyFile = "/etc/security/capability.conf"
 	password   = "open sesame"
 	// debianPolicy is capability.conf as libpam-cap installs it.
 	debianPolicy = "/opt/capability.debian"
-	// patience is when a command counts as hanging. Nothing is measured by it.
-	patience = 60 * time.Second
 )
 
 // service is the stack most tests use: the password by the host's pam_unix and

@@ -178,7 +178,7 @@ func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {
 				t.Errorf("the monitor grew from %d to %d kB", before, after)
 			}
 			syscall.Kill(front, syscall.SIGTERM)
-			eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			exec.Command("pkill", "-KILL", "-u", "ghost").Run()
 		})
 	}

@@ -115,7 +115,7 @@ func TestLimitsOfTheSessionAreNotTheMonitors(t *testing.T) {
 			case ours.stdout != "" || !inWords:
 				t.Errorf("capsu: %+v\nsu: %+v", ours, theirs)
 			}
-			eventually(t, "the end of capsu's processes", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			noted := must(t, "cat", "/opt/noted")
 			if strings.Count(noted, "open\n") != strings.Count(noted, "close\n") {
 				t.Errorf("PAM was not closed: %q", noted)

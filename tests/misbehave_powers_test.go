@@ -78,7 +78,7 @@ func TestModulesThatChangeWhatIsCapsus(t *testing.T) {
 				if closed > opened || opened > closed && r.status == 3 && !limited {
 					t.Errorf("opened %d times, closed %d times", opened, closed)
 				}
-				eventually(t, "the end of capsu's processes", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 			})
 		}
 	}
@@ -106,7 +106,7 @@ func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the gate", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+			awaitFile(t, gate+".reached")
 			others := expectLeaderAlone(t, monitorOf(t, cmd.Process.Pid))
 			os.Remove(gate)
 			if cmd.Wait(); shellStatus(cmd.ProcessState) != 3 {

@@ -57,7 +57,7 @@ func TestModulesThatMisbehave(t *testing.T) {
 				for pid := range strings.FieldsSeq(must(t, "cat", "/opt/reached")) {
 					must(t, "kill", "-KILL", pid) // it is there: nobody took it for the session
 				}
-				eventually(t, "the end of capsu's processes", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 			})
 		}
 	}
@@ -115,7 +115,7 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 				for _, file := range hanging() {
 					exec.Command("kill", "-KILL", strings.TrimPrefix(file, gates+"/hangs.")).Run()
 				}
-				eventually(t, "the monitors' ends", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 				for i, cmd := range calls {
 					cmd.Wait()
 					if !strings.HasSuffix(said[i].String(), left) {
@@ -147,13 +147,13 @@ func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the gate", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+			awaitFile(t, gate+".reached")
 			cmd.Process.Signal(syscall.SIGINT)
 			if state, err := cmd.Process.Wait(); err != nil || shellStatus(state) != 130 {
 				t.Errorf("%v, status %d", err, shellStatus(state))
 			}
 			os.Remove(gate)
-			eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			if got := log(); !strings.Contains(got, want) {
 				t.Errorf("the log has %q", got)
 			}
@@ -177,9 +177,9 @@ func TestASlowClosingKeepsTheStatusOfTheSession(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the session", func() bool { _, err := os.Stat(gates + "/session"); return err == nil })
+	awaitFile(t, gates+"/session")
 	cmd.Process.Signal(syscall.SIGINT)
-	eventually(t, "the closing", func() bool { _, err := os.Stat(gates + "/close.reached"); return err == nil })
+	awaitFile(t, gates+"/close.reached")
 	time.Sleep(6 * time.Second) // longer than the front waits for one who does not hear
 	os.Remove(gates + "/close")
 	cmd.Wait()

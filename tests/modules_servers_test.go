@@ -105,15 +105,13 @@ func start(t *testing.T, name string, s server) {
 			cmd.Process.Kill()
 		}
 	})
-	for end := time.Now().Add(patience); s.ready != ""; time.Sleep(20 * time.Millisecond) {
-		if exec.Command("sh", "-euc", placed(s.ready)).Run() == nil {
-			return
-		}
-		if time.Now().After(end) || len(ended) > 0 {
+	eventually(t, name+" serves", func() bool {
+		if len(ended) > 0 {
 			text, _ := os.ReadFile("/opt/m/" + name + ".log")
-			t.Fatalf("%s does not serve:\n%s", name, text)
+			t.Fatalf("%s has ended:\n%s", name, text)
 		}
-	}
+		return s.ready == "" || exec.Command("sh", "-euc", placed(s.ready)).Run() == nil
+	}, func() string { return must(t, "cat", "/opt/m/"+name+".log") })
 }
 
 // atEnd ends the servers, in reverse.

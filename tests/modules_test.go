@@ -22,6 +22,23 @@ import (
 // compared. modules_table_test.go has the trials, modules_least_test.go finds
 // the least capabilities, and modules_document_test.go writes doc/modules.md.
 
+const (
+	// observer is what the session runs: all of it that a module may have changed.
+	observer = "/opt/m/observe"
+	observe  = `#!/bin/sh
+echo "in, as $(id)"
+env | grep -vE '^(_|PWD|OLDPWD|SHLVL)=' | sort
+umask
+tail -n +2 /proc/self/limits | tr -s ' '
+echo "loginuid $(cat /proc/self/loginuid)"
+[ "$(readlink /proc/self/ns/mnt)" = "$(cat /opt/m/namespace)" ] || echo "mounts of its own"
+/opt/m/keyring
+grep -E '^(Cap|NoNewPrivs|SigIgn)' /proc/self/status
+ls /opt/m/poly
+. /opt/m/inside
+`
+)
+
 // phases are those of pam.d(5), by the function that a module has for them.
 var phases = map[string]string{
 	"pam_sm_authenticate": "auth", "pam_sm_setcred": "auth", "pam_sm_acct_mgmt": "account",

@@ -97,6 +97,9 @@ func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
 
 const sleeper = program + ` ghost -c 'echo "it runs"; exec sleep 600' <<<'` + password + `'`
 
+// stopped stops the job in the background, and shows it once the shell knows.
+const stopped = "kill -STOP $!; until jobs | grep -q Stopp[e]d; do sleep 0.1; done; jobs\n"
+
 func TestTheFrontObeysItsOwner(t *testing.T) {
 	const status = "; echo status $?\n"
 	for name, c := range map[string]struct {
@@ -108,12 +111,12 @@ func TestTheFrontObeysItsOwner(t *testing.T) {
 		"kill -9":   {true, func(x *terminal) { x.typed("kill -9 $!; wait %1" + status) }, "status 137"},
 		"kill -HUP": {true, func(x *terminal) { x.typed("kill -HUP $!; wait %1" + status) }, "status 129"},
 		"SIGSTOP and fg": {true, func(x *terminal) {
-			x.typed("kill -STOP $!; sleep 0.3; jobs\n")
-			x.expect("Stopped")
+			x.typed(stopped)
+			x.await("Stopped")
 			x.typed("fg\n")
 			inForeground(t, "capsu")
 			x.typed("\x03")
-			x.expect("^C")
+			x.await("^C")
 			x.typed("echo status $?\n")
 		}, "status 130"},
 		"Ctrl-C": {false, func(x *terminal) {
@@ -121,10 +124,10 @@ func TestTheFrontObeysItsOwner(t *testing.T) {
 			x.typed("echo status $?\n")
 		}, "status 130"},
 		"kill while stopped": {true, func(x *terminal) {
-			x.typed("kill -STOP $!; sleep 0.3; jobs\n")
-			x.expect("Stopped")
+			x.typed(stopped)
+			x.await("Stopped")
 			x.typed("kill %1; kill -CONT $!\n")
-			eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			x.typed("wait $!" + status) // of a job that bash takes for stopped it would not return
 		}, "status 143"},
 	} {
@@ -136,9 +139,9 @@ func TestTheFrontObeysItsOwner(t *testing.T) {
 				line += " &"
 			}
 			x.typed(line + "\n")
-			x.expect("it runs\n")
+			x.await("it runs\n")
 			c.then(x)
-			x.expect(c.shown)
+			x.await(c.shown)
 			expectClosed(t, sessions)
 			x.typed("exit\n")
 			x.end()
@@ -150,16 +153,16 @@ func TestClosingTheTerminalEndsTheSession(t *testing.T) {
 	for name, c := range map[string]struct{ line, then string }{
 		"in the foreground": {sleeper, ""},
 		"in the background": {sleeper + " &", ""},
-		"while stopped":     {sleeper + " &", "kill -STOP $!; sleep 0.3; jobs\n"},
+		"while stopped":     {sleeper + " &", stopped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sessions := recorded(t)
 			x := jobs(t)
 			x.typed(c.line + "\n")
-			x.expect("it runs\n")
+			x.await("it runs\n")
 			if c.then != "" {
 				x.typed(c.then)
-				x.expect("Stopped")
+				x.await("Stopped")
 			}
 			x.master.Close()
 			expectClosed(t, sessions)
@@ -169,7 +172,7 @@ func TestClosingTheTerminalEndsTheSession(t *testing.T) {
 
 func TestRootsKillOfTheMonitorLeavesTheTerminalWhole(t *testing.T) {
 	x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; stty -g`)
-	x.expect("Password: ")
+	x.await("Password: ")
 	monitor := strings.Fields(must(t, "sh", "-c", "ps -C capsu -o user=,pid= | grep ^capsu"))[1]
 	pid, err := strconv.Atoi(monitor)
 	if err != nil {
@@ -179,6 +182,6 @@ func TestRootsKillOfTheMonitorLeavesTheTerminalWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.end()
-	x.expect("capsu: monitor: ended by signal 9\ncapsu: hint: the system log may tell an administrator why\nstatus 1\n")
+	x.await("capsu: monitor: ended by signal 9\ncapsu: hint: the system log may tell an administrator why\nstatus 1\n")
 	x.expectModes()
 }

@@ -135,12 +135,11 @@ func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	askTwice(t)
 	gate := gates + "/auth"
 	x := jobs(t)
-	x.await("now> ")
 	file(t, gate, "", 0o666)
 	x.typed(program + " ghost -c 'echo in the session'\n")
 	x.await("Password: ")
 	x.typed(password + "\n")
-	eventually(t, "the gate", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+	awaitFile(t, gate+".reached")
 	x.typed("\x03\x1a\x1c")
 	x.await("^\\")
 	os.Remove(gate)
@@ -173,7 +172,6 @@ func TestWithoutAShellCtrlZStopsNothing(t *testing.T) {
 func TestAPipelineStopsAsAWhole(t *testing.T) {
 	sessions := recorded(t)
 	x := jobs(t)
-	x.await("now> ")
 	x.typed(program + " ghost -c 'echo begun; sleep 600' | tee /dev/null\n")
 	x.await("Password: ")
 	x.typed(password + "\n")
@@ -203,7 +201,6 @@ func TestBackgroundJobStopsWhenItWantsTheTerminal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sessions := recorded(t)
 			x := jobs(t)
-			x.await("now> ")
 			x.typed(c.before + program + " --pty ghost -c '" + c.command + "' &\n")
 			if c.before == "" {
 				x.await("runs 42")
@@ -225,7 +222,6 @@ func TestCallerWhoLogsOutEndsAStoppedSession(t *testing.T) {
 		t.Run(options, func(t *testing.T) {
 			sessions := recorded(t)
 			x := jobs(t)
-			x.await("now> ")
 			x.typed(program + " " + options + " ghost -c 'echo begun; exec sleep 600'\n")
 			x.await("Password: ")
 			x.typed(password + "\n")

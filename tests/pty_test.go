@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func TestTheSessionsTerminalIsTheTargets(t *testing.T) {
 	for _, options := range []string{"-T", "-T -", "--session-command tty"} {
 		x := onTerminal(t, "root", `[ "$(`+program+" "+options+` beta <$(tty) -c tty)" = "$(tty)" ] && echo shared`)
 		x.end()
-		x.expect("shared\n")
+		x.await("shared\n")
 	}
 }
 
@@ -43,25 +42,24 @@ func TestTheTargetCannotTypeIntoTheCallersShell(t *testing.T) {
 	if text, err := os.ReadFile("/proc/sys/dev/tty/legacy_tiocsti"); err == nil && strings.TrimSpace(string(text)) != "1" {
 		t.Fatal("dev.tty.legacy_tiocsti is off: this test shows nothing")
 	}
+	const begun = "until [ -s /opt/push.log ]; do sleep 0.05; done"
 	for name, c := range map[string]struct {
-		line   string
-		reach  bool
-		prompt bool
+		line  string
+		reach bool
 	}{
-		"a command":           {" beta -c /opt/push", false, false},
-		"a login":             {" - beta -c /opt/push", false, false},
-		"without a terminal":  {" -T beta -c /opt/push", false, false},
-		"a descendant":        {" beta -c '/opt/push /opt/push.go & sleep 0.3'", false, false},
-		"one without session": {" beta -c 'setsid /opt/push /opt/push.go & sleep 0.3'", false, false},
-		"one of -T -c":        {" -T beta -c '/opt/push /opt/push.go & sleep 0.3'", false, false},
+		"a command":           {" beta -c /opt/push", false},
+		"a login":             {" - beta -c /opt/push", false},
+		"without a terminal":  {" -T beta -c /opt/push", false},
+		"a descendant":        {" beta -c '/opt/push /opt/push.go & " + begun + "'", false},
+		"one without session": {" beta -c 'setsid /opt/push /opt/push.go & " + begun + "'", false},
+		"one of -T -c":        {" -T beta -c '/opt/push /opt/push.go & " + begun + "'", false},
 		// that the attempt is a real one
-		"who shares it": {" -T beta --session-command /opt/push", true, false},
+		"who shares it": {" -T beta --session-command /opt/push", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			os.Remove("/opt/push.go")
 			file(t, "/opt/push.log", "", 0o666)
 			x := jobs(t)
-			x.await("now> ")
 			x.typed(program + c.line + "\n")
 			x.await("Password: ")
 			x.typed(password + "\n")
@@ -87,21 +85,9 @@ func TestTheTargetCannotTypeIntoTheCallersShell(t *testing.T) {
 // to none of half a second.
 func expectIdle(t *testing.T, when string) {
 	t.Helper()
-	ticks := func() (sum int) {
-		for _, pid := range processes() {
-			text, _ := os.ReadFile("/proc/" + pid + "/stat")
-			_, rest, _ := strings.Cut(string(text), ") ")
-			if f := strings.Fields(rest); len(f) > 13 {
-				user, _ := strconv.Atoi(f[11])
-				system, _ := strconv.Atoi(f[12])
-				sum += user + system
-			}
-		}
-		return sum
-	}
-	before := ticks()
+	before := computed(t)
 	time.Sleep(500 * time.Millisecond)
-	if used := ticks() - before; used > 15 {
+	if used := computed(t) - before; used > 15 {
 		t.Errorf("%s: %d hundredths of a second of half a second", when, used)
 	}
 }
@@ -215,7 +201,6 @@ func TestALongOutputArrivesWhole(t *testing.T) {
 func TestDescendantsHoldNothing(t *testing.T) {
 	sessions := recorded(t)
 	x := jobs(t)
-	x.await("now> ")
 	file(t, "/opt/armed", "", 0o666)
 	x.typed(program + ` ghost -c '(trap "" HUP; sleep 600 & echo yes >/opt/armed; while [ ! -e /opt/late ]; do sleep 0.05; done; echo late; echo over >/opt/late) & until [ -s /opt/armed ]; do sleep 0.05; done; echo here'` + "\n")
 	x.await("Password: ")
@@ -228,7 +213,7 @@ func TestDescendantsHoldNothing(t *testing.T) {
 	x.typed("echo the end $((40+3))\n")
 	x.await("the end 43\n")
 	if strings.Contains(x.screen(), "late\n") {
-		t.Errorf("the screen: %q", x.screen())
+		t.Errorf("the screen: %q", x.shown())
 	}
 	must(t, "pkill", "-KILL", "-u", "ghost")
 	x.typed("exit\n")
@@ -248,7 +233,7 @@ func TestManySessionsLeaveNothing(t *testing.T) {
 	x.end()
 	x.master.Close()
 	if strings.Contains(x.screen(), "bad") {
-		t.Errorf("the screen: %q", x.screen())
+		t.Errorf("the screen: %q", x.shown())
 	}
 	eventually(t, "the end of all terminals", func() bool { return terminals() <= began })
 	if left := processes(); len(left) > 0 {

@@ -43,7 +43,7 @@ func TestSystemLogHasTheLinesOfSuWithTheTuple(t *testing.T) {
 	t.Run("on a terminal", func(t *testing.T) {
 		log := logged(t)
 		x := onTerminal(t, "alpha", program+" ghost -c true")
-		x.expect("Password: ")
+		x.await("Password: ")
 		x.typed(password + "\n")
 		x.end()
 		if got := log(); !strings.HasPrefix(got, "(to ghost) alpha on pts/") || !strings.HasSuffix(got, " iab=\n") {
@@ -55,6 +55,8 @@ func TestSystemLogHasTheLinesOfSuWithTheTuple(t *testing.T) {
 func TestFailedAttemptIsInBtmpBeforeItsDelay(t *testing.T) {
 	logins(t)
 	log := logged(t)
+	// the delay is long enough to look at everything meanwhile, on any machine
+	stack(t, "auth optional pam_faildelay.so delay=8000000\n"+service)
 	ended := make(chan result, 1)
 	go func() { ended <- call{args: []string{"ghost", "-c", "true"}, stdin: "wrong\n"}.run(t) }()
 	eventually(t, "an entry in btmp", func() bool { return len(entries(t, "/var/log/btmp")) > 0 })
@@ -67,6 +69,7 @@ func TestFailedAttemptIsInBtmpBeforeItsDelay(t *testing.T) {
 	default:
 	}
 	<-ended
+	stack(t, service)
 	if got := entries(t, "/var/log/btmp"); len(got) != 1 || got[0].user != "ghost" || got[0].line != "" || got[0].kind != 6 {
 		t.Errorf("%+v", got)
 	}
@@ -97,10 +100,10 @@ func TestLoginSessionIsInUtmpAndWtmpWhileItLasts(t *testing.T) {
 	for _, caller := range []string{"alpha", "root"} {
 		x := onTerminal(t, caller, program+" -l ghost -c 'echo begun; read -r line'")
 		if caller != "root" {
-			x.expect("Password: ")
+			x.await("Password: ")
 			x.typed(password + "\n")
 		}
-		x.expect("begun\n")
+		x.await("begun\n")
 		got := entries(t, "/run/utmp")
 		if len(got) == 0 || got[len(got)-1].user != "ghost" || got[len(got)-1].kind != 7 || !strings.HasPrefix(got[len(got)-1].line, "pts/") {
 			t.Errorf("%s calls: %+v", caller, got)
@@ -115,7 +118,7 @@ func TestLoginSessionIsInUtmpAndWtmpWhileItLasts(t *testing.T) {
 		t.Errorf("wtmp: %+v", got)
 	}
 	x := onTerminal(t, "alpha", program+" ghost -c true")
-	x.expect("Password: ")
+	x.await("Password: ")
 	x.typed(password + "\n")
 	x.end()
 	if got := entries(t, "/var/log/wtmp"); len(got) != 4 {

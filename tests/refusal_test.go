@@ -39,14 +39,14 @@ func TestBeforeAuthenticationNothingTellsAccountsApart(t *testing.T) {
 		t.Run(name+", on a terminal", func(t *testing.T) {
 			t.Parallel()
 			x := onTerminal(t, "alpha", program+` "$TARGET" -c 'echo in'; echo "status $?"`, "TARGET="+c.args[0])
-			x.expect("Password: ")
+			x.await("Password: ")
 			began := time.Now()
 			keys := c.stdin
 			if keys == "" {
 				keys = password + "\n"
 			}
 			x.typed(keys)
-			x.expect("status ")
+			x.await("status ")
 			took := time.Since(began)
 			x.end()
 			if got, want := x.screen(), "Password: \n"+neutral+"status 1\n"; got != want {

@@ -35,9 +35,9 @@ func TestSessionModulesReadTheTargetsFilesWithTheTargetsRights(t *testing.T) {
 func TestASecondPromptAfterTheFrontIsGoneEndsTheAttempt(t *testing.T) {
 	stack(t, "auth optional pam_unix.so\nauth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n")
 	x := onTerminal(t, "alpha", program+" ghost")
-	x.expect("Password: ")
+	x.await("Password: ")
 	must(t, "pkill", "-KILL", "-x", "-o", "capsu")
-	eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+	awaitNoProcess(t)
 }
 
 // A reader of standard error that did not read held the monitor, with all its

@@ -102,6 +102,6 @@ printf 'HostKey /opt/ssh/host\nAuthorizedKeysFile /opt/ssh/keys\nUsePAM no\nStri
 	x.typed("exit\n")
 	x.end()
 	if strings.Contains(x.screen(), "a phrase") {
-		t.Errorf("the screen: %q", x.screen())
+		t.Errorf("the screen: %q", x.shown())
 	}
 }

@@ -28,7 +28,7 @@ func holdMany(t *testing.T, many int, input, word string, args ...string) {
 		for _, cmd := range held {
 			cmd.Wait()
 		}
-		eventually(t, "the monitors' ends", func() bool { return len(processes()) == 0 })
+		awaitNoProcess(t)
 	})
 	for range many {
 		read, write, err := os.Pipe()

@@ -30,7 +30,7 @@ func TestPtyDirective(t *testing.T) {
 			x.end()
 			lines := strings.Fields(x.screen())
 			if own := lines[0] != lines[len(lines)-1]; own != c.own {
-				t.Errorf("the screen: %q", x.screen())
+				t.Errorf("the screen: %q", x.shown())
 			}
 		})
 	}
@@ -98,7 +98,7 @@ func TestNoModuleRunsWhileTheTerminalIsTheTargets(t *testing.T) {
 			x.typed("go\n")
 			x.await("Password: ")
 			x.typed(password + "\n")
-			eventually(t, "the gate", func() bool { _, err := os.Stat(gates + "/" + phase + ".reached"); return err == nil })
+			awaitFile(t, gates+"/"+phase+".reached")
 			if owner := must(t, "stat", "-c", "%U", mine); owner != "alpha\n" {
 				t.Errorf("the terminal is %s", owner)
 			}

@@ -81,9 +81,9 @@ func sshSFTP(t *testing.T, s *sshd) {
 func sshTerminal(t *testing.T, s *sshd) {
 	command := "ssh -t " + strings.Join(s.options("bash"), " ") + " " + host
 	x := onTerminal(t, "root", command+`; echo "status $?"`)
-	x.expect("beta@")
+	x.await("beta@")
 	x.typed("tty; echo \"$SSH_TTY\"; id -un; echo $0\n")
-	x.expect("beta\n-bash\n")
+	x.await("beta\n-bash\n")
 	if err := pty.Setsize(x.master, &pty.Winsize{Rows: 41, Cols: 97}); err != nil {
 		t.Fatal(err)
 	}
@@ -96,15 +96,15 @@ func sshTerminal(t *testing.T, s *sshd) {
 	inForeground(t, "sleep")
 	x.typed("\x03")
 	x.typed("echo interrupted $?\n")
-	x.expect("interrupted 130\n")
+	x.await("interrupted 130\n")
 	x.typed("sleep 101\n")
 	inForeground(t, "sleep")
 	x.typed("\x1a")
-	x.expect("Stopped ")
+	x.await("Stopped ")
 	x.typed("bg; kill %1; wait %1; echo ended $?\n")
-	x.expect("ended 143\n")
+	x.await("ended 143\n")
 	x.typed("exit 9\n")
-	x.expect("status 9\n")
+	x.await("status 9\n")
 	x.end()
 
 	// a command on a terminal, and Pty as everywhere
@@ -165,7 +165,7 @@ func sshClientKilled(t *testing.T, s *sshd) {
 	// sshd gone, as when the network is
 	sessions := recorded(t)
 	x := onTerminal(t, "root", "exec ssh -t "+strings.Join(s.options("key"), " ")+" "+host)
-	x.expect("$ ")
+	x.await("$ ")
 	x.typed("sleep 1000\n")
 	inForeground(t, "sleep")
 	x.cmd.Process.Kill()
@@ -177,7 +177,7 @@ func sshClientKilled(t *testing.T, s *sshd) {
 	cmd, _, _ := s.started("echo started; exec sleep 1000")
 	must(t, "pkill", "-KILL", "-u", "keys", "-x", "sshd(-session)?")
 	cmd.Wait()
-	eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+	awaitNoProcess(t)
 }
 
 // The end of standard input is not the client's end: here the session sees it,

@@ -134,7 +134,7 @@ func TestPolicyIsReadOnceForTheWholeSession(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n")
 	ended := make(chan result, 1)
 	go func() { ended <- call{args: []string{"ghost", "-c", "grep CapAmb /proc/self/status"}}.run(t) }()
-	eventually(t, "setcred", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+	awaitFile(t, gate+".reached")
 	if err := os.WriteFile(policyFile, []byte("nonsense ghost\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

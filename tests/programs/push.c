@@ -22,11 +22,13 @@ int main(int argc, char **argv)
 	glob_t found;
 
 	signal(SIGHUP, SIG_IGN);
-	while (argc > 1 && access(argv[1], F_OK) < 0)
-		usleep(10000);
 	FILE *log = fopen("/opt/push.log", "a");
 	if (!log)
 		return 1;
+	fprintf(log, "begun\n");
+	fflush(log);
+	while (argc > 1 && access(argv[1], F_OK) < 0)
+		usleep(10000);
 	for (int fd = 0; fd < 3; fd++)
 		type(log, names[fd], fd);
 	type(log, "/dev/tty", open("/dev/tty", O_RDWR | O_NOCTTY));
