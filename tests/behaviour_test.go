@@ -141,7 +141,8 @@ func peopleOfTheSuite(t *testing.T) {
 	} {
 		account(t, who[0], who[1:]...)
 	}
-	must(t, "sh", "-c", `for u in kept badshell shellless homeless shut athome rootless expired locked stale nologin many toor; do
+	must(t, "sh", "-c",
+		`for u in kept badshell shellless homeless shut athome rootless expired locked stale nologin many toor; do
 		printf '%s:%s\n' $u "$0"; done | chpasswd -c SHA256 -s 1000`, password)
 	account(t, "free", "-s", "/bin/sh", "-p", "")
 	account(t, "star", "-s", "/bin/sh", "-p", "*")
@@ -163,7 +164,8 @@ func (b behaviour) run(t *testing.T) outcome {
 	}
 	if b.odd != nil {
 		c.caller, c.program = "root", "/opt/odd"
-		c.args = append(append(append(words(id(t, "-u", "alpha"), id(t, "-g", "alpha")), b.odd...), "--", underTest.path), b.args...)
+		c.args = append(append(append(words(id(t, "-u", "alpha"), id(t, "-g", "alpha")), b.odd...), "--",
+			underTest.path), b.args...)
 	}
 	return said(c.run(t))
 }

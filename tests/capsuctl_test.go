@@ -57,7 +57,8 @@ func seedUsers(t *testing.T) {
 		must(t, "groupadd", g)
 		t.Cleanup(func() { must(t, "groupdel", g) })
 	}
-	for user, groups := range map[string]string{"gamma": "four", "delta": "four", "inone": "one", "inthree": "three", "infour": "four", "inall": "four,three,one", "plain": ""} {
+	for user, groups := range map[string]string{"gamma": "four", "delta": "four", "inone": "one", "inthree": "three",
+		"infour": "four", "inall": "four,three,one", "plain": ""} {
 		account(t, user, "-G", groups)
 	}
 }
@@ -66,11 +67,12 @@ func TestExplainAnswersForTheModulesOwnExample(t *testing.T) {
 	seedUsers(t)
 	policy(t, seedExample)
 	for user, want := range map[string]explained{
-		"root":    {Line: 2, Match: "root", Action: "all", Authenticate: "success"},
-		"beta":    {Line: 6, Match: "beta", Action: "set", IAB: "!cap_chown", Authenticate: "success"},
-		"gamma":   {Line: 15, Match: "gamma", Action: "set", IAB: "cap_chown", Authenticate: "success"},
-		"alpha":   {Line: 23, Match: "alpha", Action: "set", IAB: "^cap_setuid", Authenticate: "success"},
-		"delta":   {Line: 28, Match: "delta", Action: "set", IAB: "^cap_chown,^cap_setgid,!cap_setuid", Authenticate: "success"},
+		"root":  {Line: 2, Match: "root", Action: "all", Authenticate: "success"},
+		"beta":  {Line: 6, Match: "beta", Action: "set", IAB: "!cap_chown", Authenticate: "success"},
+		"gamma": {Line: 15, Match: "gamma", Action: "set", IAB: "cap_chown", Authenticate: "success"},
+		"alpha": {Line: 23, Match: "alpha", Action: "set", IAB: "^cap_setuid", Authenticate: "success"},
+		"delta": {Line: 28, Match: "delta", Action: "set", IAB: "^cap_chown,^cap_setgid,!cap_setuid",
+			Authenticate: "success"},
 		"inone":   {Line: 19, Match: "@one", Action: "set", IAB: "!cap_chown,cap_setuid", Authenticate: "success"},
 		"inthree": {Line: 10, Match: "@three", Action: "set", IAB: "cap_chown,cap_setuid", Authenticate: "success"},
 		"infour":  {Line: 32, Match: "@four", Action: "set", IAB: "cap_setuid", Authenticate: "success"},
@@ -94,7 +96,8 @@ func TestExplainAnswersForTheModulesOwnExample(t *testing.T) {
 	}
 	// The person's text names the same.
 	out, errs, status := ctl("explain", "delta")
-	for _, part := range []string{policyFile + ":28: ^cap_chown,^cap_setgid,!cap_setuid delta", "it names delta", "Ambient       cap_chown,cap_setgid\n", "blocked       cap_setuid\n"} {
+	for _, part := range []string{policyFile + ":28: ^cap_chown,^cap_setgid,!cap_setuid delta", "it names delta",
+		"Ambient       cap_chown,cap_setgid\n", "blocked       cap_setuid\n"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing in %q", part, out)
 		}
@@ -112,15 +115,23 @@ func TestExplainKnowsDefaultsAndDrafts(t *testing.T) {
 		args []string
 		want explained
 	}{
-		"default":          {[]string{"--default", "^cap_net_raw", "ghost"}, explained{Rule: "^cap_net_raw", Match: "default", Action: "set", IAB: "^cap_net_raw", Authenticate: "ignore"}},
-		"autoauth":         {[]string{"--autoauth", "ghost"}, explained{Action: "ignore", Authenticate: "success"}},
-		"required":         {[]string{"--require", "ghost"}, explained{Authenticate: "ignore", Error: policyFile + ": ghost: no rule names the target, and CapabilityRequire is on"}},
-		"a draft":          {[]string{"--config", draft, "ghost"}, explained{Config: draft, Line: 2, Rule: "cap_kill ghost", Match: "ghost", Action: "set", IAB: "cap_kill", Authenticate: "success"}},
-		"beyond the file":  {[]string{"--config", draft, "beta"}, explained{Config: draft, Line: 1, Rule: "^cap_kill beta", Match: "beta", Action: "set", IAB: "^cap_kill", Authenticate: "success"}},
-		"no such user":     {[]string{"nobody-at-all"}, explained{Authenticate: "ignore", Error: "nobody-at-all: no such user or group"}},
-		"no such caller":   {[]string{"--caller", "nobody-at-all", "ghost"}, explained{Authenticate: "ignore", Error: "--caller: nobody-at-all: no such user or group"}},
-		"a missing draft":  {[]string{"--config", "/opt/none", "ghost"}, explained{Config: "/opt/none", Authenticate: "ignore", Error: "/opt/none: no such file"}},
-		"another's caller": {[]string{"--caller", "ghost", "beta"}, explained{Line: 1, Rule: "none beta", Match: "beta", Action: "none", Authenticate: "success"}},
+		"default": {[]string{"--default", "^cap_net_raw", "ghost"}, explained{Rule: "^cap_net_raw",
+			Match: "default", Action: "set", IAB: "^cap_net_raw", Authenticate: "ignore"}},
+		"autoauth": {[]string{"--autoauth", "ghost"}, explained{Action: "ignore", Authenticate: "success"}},
+		"required": {[]string{"--require", "ghost"}, explained{Authenticate: "ignore",
+			Error: policyFile + ": ghost: no rule names the target, and CapabilityRequire is on"}},
+		"a draft": {[]string{"--config", draft, "ghost"}, explained{Config: draft, Line: 2,
+			Rule: "cap_kill ghost", Match: "ghost", Action: "set", IAB: "cap_kill", Authenticate: "success"}},
+		"beyond the file": {[]string{"--config", draft, "beta"}, explained{Config: draft, Line: 1,
+			Rule: "^cap_kill beta", Match: "beta", Action: "set", IAB: "^cap_kill", Authenticate: "success"}},
+		"no such user": {[]string{"nobody-at-all"},
+			explained{Authenticate: "ignore", Error: "nobody-at-all: no such user or group"}},
+		"no such caller": {[]string{"--caller", "nobody-at-all", "ghost"},
+			explained{Authenticate: "ignore", Error: "--caller: nobody-at-all: no such user or group"}},
+		"a missing draft": {[]string{"--config", "/opt/none", "ghost"},
+			explained{Config: "/opt/none", Authenticate: "ignore", Error: "/opt/none: no such file"}},
+		"another's caller": {[]string{"--caller", "ghost", "beta"},
+			explained{Line: 1, Rule: "none beta", Match: "beta", Action: "none", Authenticate: "success"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want.User = c.args[len(c.args)-1]
@@ -133,7 +144,8 @@ func TestExplainKnowsDefaultsAndDrafts(t *testing.T) {
 			}
 		})
 	}
-	if _, errs, _ := ctl("explain", "--config", draft, "ghost"); !strings.Contains(errs, "capsuctl: warning: "+draft+": writable by others; capsu would refuse it") {
+	if _, errs, _ := ctl("explain", "--config", draft,
+		"ghost"); !strings.Contains(errs, "capsuctl: warning: "+draft+": writable by others; capsu would refuse it") {
 		t.Errorf("of a draft that others may write: %q", errs)
 	}
 }
@@ -144,13 +156,14 @@ func TestExplainAndCapsuAgreeOnWhatCannotBeGranted(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll("/opt/small") })
 	must(t, "setcap", "cap_setuid,cap_setgid,cap_setpcap,cap_dac_read_search=p", small)
 	for name, c := range map[string]struct{ program, rule, fault string }{
-		"in the file's set":         {program, "^cap_net_raw", ""},
-		"not in the file's set":     {program, "^cap_sys_admin", "cap_sys_admin: Ambient, but not in capsu's permitted set"},
-		"not in a smaller one":      {small, "^cap_net_raw", "cap_net_raw: Ambient, but not in capsu's permitted set"},
-		"Inheritable is no matter":  {small, "cap_net_raw", ""},
-		"not in the bounding set":   {program, "cap_kill", "cap_kill: not in the bounding set"},
-		"unreadable":                {program, "^cap_nte_raw", `unknown capability "cap_nte_raw"`},
-		"unreadable, beyond, block": {program, "!cap_chown,^cap_sys_boot", "cap_sys_boot: Ambient, but not in capsu's permitted set"},
+		"in the file's set":        {program, "^cap_net_raw", ""},
+		"not in the file's set":    {program, "^cap_sys_admin", "cap_sys_admin: Ambient, but not in capsu's permitted set"},
+		"not in a smaller one":     {small, "^cap_net_raw", "cap_net_raw: Ambient, but not in capsu's permitted set"},
+		"Inheritable is no matter": {small, "cap_net_raw", ""},
+		"not in the bounding set":  {program, "cap_kill", "cap_kill: not in the bounding set"},
+		"unreadable":               {program, "^cap_nte_raw", `unknown capability "cap_nte_raw"`},
+		"unreadable, beyond, block": {program, "!cap_chown,^cap_sys_boot",
+			"cap_sys_boot: Ambient, but not in capsu's permitted set"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy(t, "# one\n"+c.rule+" ghost\n")
@@ -162,7 +175,8 @@ func TestExplainAndCapsuAgreeOnWhatCannotBeGranted(t *testing.T) {
 			cl.setpriv = bounding
 			r := cl.run(t)
 			argv := append([]string{"--reuid", "alpha", "--regid", "alpha", "--init-groups"}, bounding...)
-			out, err := exec.Command("setpriv", append(argv, controller, "explain", "--json", "--program", c.program, "ghost")...).Output()
+			out, err := exec.Command("setpriv",
+				append(argv, controller, "explain", "--json", "--program", c.program, "ghost")...).Output()
 			var e explained
 			if jsonErr := json.Unmarshal(out, &e); jsonErr != nil {
 				t.Fatalf("%v: %q", jsonErr, out)
@@ -193,7 +207,7 @@ func TestExplainSaysWhatSessionsGet(t *testing.T) {
 	const seed, cases = 20261124, 200
 	r := rand.New(rand.NewPCG(seed, 4))
 	makeOracleUsers(t, r)
-	stack(t, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+	stack(t, permitting)
 	granted, refused, without := 0, 0, 0
 	bounding := ownBounding(t)
 	for n := range cases {
@@ -211,11 +225,13 @@ func TestExplainSaysWhatSessionsGet(t *testing.T) {
 			}
 			continue
 		}
-		want := fmt.Sprintf("CapInh:\t%016x\nCapPrm:\t%016[1]x\nCapEff:\t%016[1]x\nCapBnd:\t%016x\nCapAmb:\t%016[1]x\n", 0, bounding)
+		want := fmt.Sprintf("CapInh:\t%016x\nCapPrm:\t%016[1]x\nCapEff:\t%016[1]x\nCapBnd:\t%016x\n"+
+			"CapAmb:\t%016[1]x\n", 0, bounding)
 		if e.Action == "set" {
 			granted++
 			iab := parseTuple(t, e.IAB)
-			want = fmt.Sprintf("CapInh:\t%016x\nCapPrm:\t%016x\nCapEff:\t%016[2]x\nCapBnd:\t%016x\nCapAmb:\t%016[2]x\n", iab.i, iab.a, bounding&^iab.blocked)
+			want = fmt.Sprintf("CapInh:\t%016x\nCapPrm:\t%016x\nCapEff:\t%016[2]x\nCapBnd:\t%016x\nCapAmb:\t%016[2]x\n",
+				iab.i, iab.a, bounding&^iab.blocked)
 		} else {
 			without++
 		}
@@ -237,36 +253,55 @@ func TestCheckSaysWhatAPersonWouldWantToKnow(t *testing.T) {
 		text string
 		want []string // each finding, in order
 	}{
-		"nothing wrong":          {"# rules\nall root\n^cap_net_raw,cap_kill,!cap_chown ghost @team\nnone *\n", nil},
-		"an empty file":          {"", nil},
-		"unreadable":             {"cap_nte_raw ghost\n", []string{`1: unknown capability "cap_nte_raw": pam_cap.so changes nothing, capsu refuses the session`}},
-		"without cap_":           {"net_raw ghost\n", []string{`1: unknown capability "net_raw" (is "cap_net_raw" meant?): pam_cap.so`}},
-		"All":                    {"All ghost\n", []string{`1: unknown capability "All" (is "all" meant?): pam_cap.so`}},
-		"by an earlier line":     {"cap_kill ghost\n\nnone beta ghost\n", []string{"3: ghost: line 1 decides already"}},
-		"below everybody's":      {"none *\ncap_kill ghost\n", []string{"2: never reached: line 1 names everybody"}},
-		"a group's line above":   {"cap_kill @one\nnone inone\n", []string{"2: inone: belongs to @one, for which line 1 decides already"}},
-		"a group twice":          {"cap_kill @one\nnone @one\n", []string{"2: @one: line 1 decides already"}},
-		"the same line":          {"cap_kill ghost\ncap_kill ghost\n", []string{"2: the same as line 1"}},
-		"named twice":            {"cap_kill ghost ghost\n", []string{"1: ghost: named twice"}},
-		"unknown user":           {"cap_kill gohst\n", []string{"1: gohst: no such user: for both programs it matches nobody"}},
-		"unknown group":          {"cap_kill @nosuch\n", []string{"1: @nosuch: no such group: for both programs it matches nobody"}},
-		"nobody":                 {"cap_kill\n", []string{"1: names nobody: the rule has no effect"}},
-		"a blank in the tuple":   {"cap_kill, cap_chown ghost\n", []string{`1: "cap_chown" is taken for a user name: a tuple has commas and no blanks`}},
-		"a blank, with prefix":   {"cap_kill ^12 ghost\n", []string{`1: "^12" is taken for a user name`}},
-		"a wildcard in a word":   {"cap_kill gh*\n", []string{`1: "gh*" is no wildcard, only * alone is`}},
-		"words after #":          {"cap_kill ghost # not alpha\n", []string{`1: "#" begins no comment after a rule: the words after it are names too, and the rule applies to alpha; a comment stands on a line of its own`}},
-		"words after #, nobody":  {"cap_kill ghost # the ghost's own\n", []string{`1: "#" begins no comment after a rule: the words after it are names too; a comment stands`}},
-		"CR":                     {"cap_kill ghost\r\n", []string{"1: control character 0x0d: pam_cap.so takes it for part of a word", `1: ghost\r: no such user`}},
-		"NUL in a comment":       {"# a\x00b\nnone ghost\n", []string{"1: control character 0x00: pam_cap.so takes it for part of a word, capsu opens no session"}},
-		"byte-order mark":        {"\ufeff# rules\nnone ghost\n", []string{"1: byte-order mark: ", `1: unknown capability "\ufeff#"`, "1: rules: no such user"}},
-		"a line that is split":   {"none " + long + "ghost\n", []string{"1: 4210 bytes: pam_cap.so reads what follows the first 4095 as another rule, capsu reads one", "1: nosuch: no such user", "1: nosuch: named twice"}},
-		"unknown to this kernel": {"63,cap_kill ghost\n", []string{"1: capability 63: this kernel does not have it; for both programs it has no effect"}},
-		"beyond the file's set":  {"^cap_sys_admin ghost\n", []string{"1: cap_sys_admin: Ambient, but not in capsu's permitted set: capsu refuses the session unless root calls"}},
-		"Ambient and blocked":    {"^cap_net_raw,!cap_net_raw ghost\n", []string{"1: cap_net_raw: granted as Ambient and blocked: "}},
-		"!cap_setuid":            {"!cap_setuid ghost\n", []string{"1: cap_setuid: blocked: set-uid programs that the session runs cannot give up root"}},
-		"!cap_setgid":            {"!cap_setgid ghost\n", []string{"1: cap_setgid: blocked: "}},
-		"!cap_setpcap":           {"!cap_setpcap ghost\n", []string{"1: cap_setpcap: blocked: "}},
-		"the module's example":   {seedExample, []string{"15: beta: line 6 decides already", "28: cap_setuid: blocked: "}},
+		"nothing wrong": {"# rules\nall root\n^cap_net_raw,cap_kill,!cap_chown ghost @team\nnone *\n", nil},
+		"an empty file": {"", nil},
+		"unreadable": {"cap_nte_raw ghost\n",
+			[]string{`1: unknown capability "cap_nte_raw": pam_cap.so changes nothing, capsu refuses the session`}},
+		"without cap_": {"net_raw ghost\n",
+			[]string{`1: unknown capability "net_raw" (is "cap_net_raw" meant?): pam_cap.so`}},
+		"All":                {"All ghost\n", []string{`1: unknown capability "All" (is "all" meant?): pam_cap.so`}},
+		"by an earlier line": {"cap_kill ghost\n\nnone beta ghost\n", []string{"3: ghost: line 1 decides already"}},
+		"below everybody's":  {"none *\ncap_kill ghost\n", []string{"2: never reached: line 1 names everybody"}},
+		"a group's line above": {"cap_kill @one\nnone inone\n",
+			[]string{"2: inone: belongs to @one, for which line 1 decides already"}},
+		"a group twice": {"cap_kill @one\nnone @one\n", []string{"2: @one: line 1 decides already"}},
+		"the same line": {"cap_kill ghost\ncap_kill ghost\n", []string{"2: the same as line 1"}},
+		"named twice":   {"cap_kill ghost ghost\n", []string{"1: ghost: named twice"}},
+		"unknown user": {"cap_kill gohst\n",
+			[]string{"1: gohst: no such user: for both programs it matches nobody"}},
+		"unknown group": {"cap_kill @nosuch\n",
+			[]string{"1: @nosuch: no such group: for both programs it matches nobody"}},
+		"nobody": {"cap_kill\n", []string{"1: names nobody: the rule has no effect"}},
+		"a blank in the tuple": {"cap_kill, cap_chown ghost\n",
+			[]string{`1: "cap_chown" is taken for a user name: a tuple has commas and no blanks`}},
+		"a blank, with prefix": {"cap_kill ^12 ghost\n", []string{`1: "^12" is taken for a user name`}},
+		"a wildcard in a word": {"cap_kill gh*\n", []string{`1: "gh*" is no wildcard, only * alone is`}},
+		"words after #": {"cap_kill ghost # not alpha\n",
+			[]string{`1: "#" begins no comment after a rule: the words after it are names too, ` +
+				`and the rule applies to alpha; a comment stands on a line of its own`}},
+		"words after #, nobody": {"cap_kill ghost # the ghost's own\n",
+			[]string{`1: "#" begins no comment after a rule: the words after it are names too; a comment stands`}},
+		"CR": {"cap_kill ghost\r\n",
+			[]string{"1: control character 0x0d: pam_cap.so takes it for part of a word", `1: ghost\r: no such user`}},
+		"NUL in a comment": {"# a\x00b\nnone ghost\n",
+			[]string{"1: control character 0x00: pam_cap.so takes it for part of a word, capsu opens no session"}},
+		"byte-order mark": {"\ufeff# rules\nnone ghost\n",
+			[]string{"1: byte-order mark: ", `1: unknown capability "\ufeff#"`, "1: rules: no such user"}},
+		"a line that is split": {"none " + long + "ghost\n",
+			[]string{"1: 4210 bytes: pam_cap.so reads what follows the first 4095 as another rule, capsu reads one",
+				"1: nosuch: no such user", "1: nosuch: named twice"}},
+		"unknown to this kernel": {"63,cap_kill ghost\n",
+			[]string{"1: capability 63: this kernel does not have it; for both programs it has no effect"}},
+		"beyond the file's set": {"^cap_sys_admin ghost\n",
+			[]string{"1: cap_sys_admin: Ambient, but not in capsu's permitted set: capsu refuses the session unless " +
+				"root calls"}},
+		"Ambient and blocked": {"^cap_net_raw,!cap_net_raw ghost\n",
+			[]string{"1: cap_net_raw: granted as Ambient and blocked: "}},
+		"!cap_setuid": {"!cap_setuid ghost\n",
+			[]string{"1: cap_setuid: blocked: set-uid programs that the session runs cannot give up root"}},
+		"!cap_setgid":          {"!cap_setgid ghost\n", []string{"1: cap_setgid: blocked: "}},
+		"!cap_setpcap":         {"!cap_setpcap ghost\n", []string{"1: cap_setpcap: blocked: "}},
+		"the module's example": {seedExample, []string{"15: beta: line 6 decides already", "28: cap_setuid: blocked: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy(t, c.text)
@@ -307,7 +342,8 @@ func TestCheckSaysWhatAPersonWouldWantToKnow(t *testing.T) {
 	t.Run("not to be read", func(t *testing.T) {
 		policy(t, "none ghost\n")
 		must(t, "chmod", "0", policyFile)
-		if _, errs, status := ctl("check"); status != 1 || !strings.Contains(errs, "capsuctl: "+policyFile+": cannot be opened: permission denied") {
+		if _, errs, status := ctl("check"); status != 1 ||
+			!strings.Contains(errs, "capsuctl: "+policyFile+": cannot be opened: permission denied") {
 			t.Errorf("status %d, %q", status, errs)
 		}
 	})
@@ -324,7 +360,8 @@ func TestCheckSaysWhatAPersonWouldWantToKnow(t *testing.T) {
 			Line int
 			Text string
 		}
-		if err := json.Unmarshal([]byte(out), &got); err != nil || status != 1 || len(got) != 1 || got[0].Line != 1 || got[0].File != "/opt/draft.conf" {
+		if err := json.Unmarshal([]byte(out), &got); err != nil || status != 1 || len(got) != 1 || got[0].Line != 1 ||
+			got[0].File != "/opt/draft.conf" {
 			t.Errorf("status %d, %v, %q", status, err, out)
 		}
 	})
@@ -332,16 +369,19 @@ func TestCheckSaysWhatAPersonWouldWantToKnow(t *testing.T) {
 		policy(t, must(t, "cat", debianPolicy)) // everybody has nothing
 		file(t, "/etc/pam.d/capsu", must(t, "cat", "../pam.d/capsu"), 0o644)
 		out, errs, status := ctl("check")
-		if status != 0 || out != "" || !strings.Contains(errs, "note: /etc/pam.d/common-auth:") || !strings.Contains(errs, "pam_cap.so is in the stack of capsu too") {
+		if status != 0 || out != "" || !strings.Contains(errs, "note: /etc/pam.d/common-auth:") ||
+			!strings.Contains(errs, "pam_cap.so is in the stack of capsu too") {
 			t.Errorf("status %d, %q, %q", status, out, errs)
 		}
 	})
 }
 
 func TestCapsuctlRefusesBadUsageWithStatus2(t *testing.T) {
-	for _, args := range [][]string{{}, {"nonsense"}, {"explain"}, {"explain", "a", "b"}, {"explain", "--nonsense", "a"}, {"check", "a", "b"}, {"filecaps", "a"}, {"\x1b[2J"}} {
+	for _, args := range [][]string{{}, {"nonsense"}, {"explain"}, {"explain", "a", "b"},
+		{"explain", "--nonsense", "a"}, {"check", "a", "b"}, {"filecaps", "a"}, {"\x1b[2J"}} {
 		out, errs, status := ctl(args...)
-		if status != 2 || out != "" || !strings.HasPrefix(errs, "capsuctl: ") || !strings.HasSuffix(errs, "\nTry 'capsuctl --help'\n") || strings.Contains(errs, "\x1b") {
+		if status != 2 || out != "" || !strings.HasPrefix(errs, "capsuctl: ") ||
+			!strings.HasSuffix(errs, "\nTry 'capsuctl --help'\n") || strings.Contains(errs, "\x1b") {
 			t.Errorf("%q: status %d, %q, %q", args, status, out, errs)
 		}
 	}

@@ -24,7 +24,8 @@ func TestFileCapabilitiesAreTheSmallestThatDo(t *testing.T) {
 		t.Errorf("status %d, %q, want %q; %q", status, out, want, errs)
 	}
 	out, _, _ = ctl("filecaps", "--explain")
-	for _, part := range []string{"cap_net_raw\n    " + policyFile + ":1: granted as Ambient to ghost\n", "cap_chown\n    /etc/pam.d/capsu:4: pam_unix.so: writes /etc/shadow"} {
+	for _, part := range []string{"cap_net_raw\n    " + policyFile + ":1: granted as Ambient to ghost\n",
+		"cap_chown\n    /etc/pam.d/capsu:4: pam_unix.so: writes /etc/shadow"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing in %q", part, out)
 		}
@@ -36,7 +37,8 @@ func TestFileCapabilitiesAreTheSmallestThatDo(t *testing.T) {
 		t.Errorf("--also nonsense: %d, %q", status, errs)
 	}
 	stack(t, "auth required pam_of_somebody.so\n"+service)
-	if _, errs, _ := ctl("filecaps"); !strings.Contains(errs, "/etc/pam.d/capsu:1: pam_of_somebody.so: what it needs is not known") {
+	if _, errs, _ := ctl("filecaps"); !strings.Contains(errs,
+		"/etc/pam.d/capsu:1: pam_of_somebody.so: what it needs is not known") {
 		t.Errorf("an unknown module: %q", errs)
 	}
 }
@@ -129,7 +131,8 @@ func changesAPassword(t *testing.T, _ bool) error {
 	must(t, "chage", "-d", "0", "stale")
 	before := must(t, "grep", "^stale:", "/etc/shadow")
 	const better = "Wq7!hhTfe2-zz\n"
-	r := call{program: measured, args: []string{"stale", "-c", "echo in"}, stdin: password + "\n" + password + "\n" + better + better}.run(t)
+	r := call{program: measured, args: []string{"stale", "-c", "echo in"},
+		stdin: password + "\n" + password + "\n" + better + better}.run(t)
 	if err := wrote(r, "in\n"); err != nil {
 		return err
 	}
@@ -146,7 +149,8 @@ func endsASession(t *testing.T, lacks bool) error {
 	t.Cleanup(func() { os.RemoveAll(gates) })
 	begun, gate := gates+"/begun", gates+"/open"
 	os.Remove(begun)
-	cmd := call{program: measured, args: []string{"ghost", "-c", "trap '' HUP TERM; touch " + begun + "; until [ -e " + gate + " ]; do sleep 0.05; done; echo survived"}}.command(t.Context())
+	cmd := call{program: measured, args: []string{"ghost", "-c", "trap '' HUP TERM; touch " + begun + "; until [ -e " +
+		gate + " ]; do sleep 0.05; done; echo survived"}}.command(t.Context())
 	cmd.Stdin = strings.NewReader(password + "\n")
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -167,7 +171,8 @@ func endsASession(t *testing.T, lacks bool) error {
 
 // Each record of the modules is answered by the kernel, also where it keeps none.
 func isHeardByTheKernel(t *testing.T, _ bool) error {
-	cmd := exec.Command("strace", "-f", "-u", "alpha", "-e", "trace=recvfrom", "-e", "signal=none", "-o", "/opt/audit.trace", measured, "ghost", "-c", "true")
+	cmd := exec.Command("strace", "-f", "-u", "alpha", "-e", "trace=recvfrom", "-e", "signal=none", "-o",
+		"/opt/audit.trace", measured, "ghost", "-c", "true")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	t.Cleanup(func() { os.Remove("/opt/audit.trace") })
 	out, err := cmd.CombinedOutput()
@@ -184,7 +189,8 @@ func isHeardByTheKernel(t *testing.T, _ bool) error {
 
 // Debian 13 has a hard limit in limits.d, which matters to who has a lower one.
 func raisesALimit(t *testing.T, _ bool) error {
-	lower := call{program: measured, wrapper: []string{"sh", "-c", `ulimit -c 0; exec "$0" "$@"`}, args: []string{"ghost", "-c", "ulimit -Hc"}}
+	lower := call{program: measured, wrapper: []string{"sh", "-c", `ulimit -c 0; exec "$0" "$@"`},
+		args: []string{"ghost", "-c", "ulimit -Hc"}}
 	return wrote(lower.run(t), "unlimited\n")
 }
 

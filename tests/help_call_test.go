@@ -174,7 +174,8 @@ func crashText(t *testing.T, r result) {
 func expectExactly(t *testing.T, what string, got result, stdout, stderr string, status int) {
 	t.Helper()
 	if got.stdout != stdout || got.stderr != stderr || got.status != status {
-		t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q, %q", what, got.status, shortened(got.stdout), shortened(got.stderr), status, shortened(stdout), shortened(stderr))
+		t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q, %q", what, got.status, shortened(got.stdout),
+			shortened(got.stderr), status, shortened(stdout), shortened(stderr))
 	}
 }
 

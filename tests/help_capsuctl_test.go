@@ -18,7 +18,8 @@ type explained struct {
 
 // ctl runs capsuctl as somebody without privilege.
 func ctl(args ...string) (stdout, stderr string, status int) {
-	cmd := exec.Command("setpriv", append([]string{"--reuid", "alpha", "--regid", "alpha", "--init-groups", controller}, args...)...)
+	cmd := exec.Command("setpriv",
+		append([]string{"--reuid", "alpha", "--regid", "alpha", "--init-groups", controller}, args...)...)
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &errs, "/"
 	cmd.Run()

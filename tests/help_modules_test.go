@@ -9,18 +9,27 @@ import (
 	"testing"
 )
 
-// limiting is the usual stack with pam_limits.
-func limiting() string {
-	return strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1)
+// above puts lines into a service, each above pam_unix.so of its phase.
+func above(text string, lines ...string) string {
+	for _, line := range lines {
+		phase, _, _ := strings.Cut(line, " ")
+		first := phase + " required pam_unix.so"
+		text = strings.Replace(text, first, line+"\n"+first, 1)
+	}
+	return text
 }
+
+// inEachPhase is the usual service with one of our modules in every phase.
+func inEachPhase(module string) string {
+	return above(service, "auth required "+module, "account required "+module, "session required "+module)
+}
+
+// limiting is the usual service with pam_limits.
+func limiting() string { return above(service, "session required pam_limits.so") }
 
 // misbehaving is the usual stack with modules/misbehave.c in every phase.
 func misbehaving(deeds string) string {
-	text := service
-	for _, phase := range []string{"auth", "account", "session"} {
-		text = strings.Replace(text, phase+" required pam_unix.so", phase+" required /opt/misbehave.so FILE=/opt/reached "+deeds+"\n"+phase+" required pam_unix.so", 1)
-	}
-	return text
+	return inEachPhase("/opt/misbehave.so FILE=/opt/reached " + deeds)
 }
 
 var pamPhases = []string{"auth", "account", "setcred", "open", "close", "delete", "end"}
@@ -29,12 +38,7 @@ const helperSays = "/opt/helper.report"
 
 // helping is the usual stack with modules/helper.c in every phase.
 func helping(orders string) string {
-	text := service
-	for _, phase := range []string{"auth", "account", "session"} {
-		line := phase + " required pam_unix.so"
-		text = strings.Replace(text, line, phase+" required /opt/helper.so OUT="+helperSays+" "+orders+"\n"+line, 1)
-	}
-	return text
+	return inEachPhase("/opt/helper.so OUT=" + helperSays + " " + orders)
 }
 
 // helperReports runs a session of a program's, and returns what helpers wrote.
@@ -77,11 +81,5 @@ const (
 
 // shedding is the usual stack with modules/shed.c in every phase.
 func shedding(how string) string {
-	text := service
-	module := fmt.Sprintf("required /opt/shed.so OUT=%s LINK=%s SECRET=%s %s\n", shedSays, theLink, secret, how)
-	for _, phase := range []string{"auth", "account", "session"} {
-		line := phase + " required pam_unix.so"
-		text = strings.Replace(text, line, phase+" "+module+line, 1)
-	}
-	return text
+	return inEachPhase(fmt.Sprintf("/opt/shed.so OUT=%s LINK=%s SECRET=%s %s", shedSays, theLink, secret, how))
 }

@@ -85,7 +85,8 @@ func randomFile(r *rand.Rand) string {
 		case 0:
 			return pick("*", "*", "**", "o*")
 		case 1:
-			return pick("#", "# ", "#orau1", "nosuch", "@nosuch", "@", "@*", "0", "@@orag1", "orau1,orau2", "ORAU1", "@orau1", "orag1")
+			return pick("#", "# ", "#orau1", "nosuch", "@nosuch", "@", "@*", "0", "@@orag1", "orau1,orau2", "ORAU1",
+				"@orau1", "orag1")
 		case 2, 3, 4, 5:
 			return "@" + pick(oracleGroups...)
 		}

@@ -117,7 +117,8 @@ func entries(t *testing.T, path string) (all []entry) {
 	text := func(b []byte) string { return strings.TrimRight(string(b), "\x00") }
 	for ; len(raw) >= size; raw = raw[size:] {
 		all = append(all, entry{
-			int16(binary.NativeEndian.Uint16(raw)), int32(binary.NativeEndian.Uint32(raw[4:])), text(raw[8:40]), text(raw[44:76]),
+			int16(binary.NativeEndian.Uint16(raw)), int32(binary.NativeEndian.Uint32(raw[4:])), text(raw[8:40]),
+			text(raw[44:76]),
 		})
 	}
 	return all

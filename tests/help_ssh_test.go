@@ -187,7 +187,8 @@ Subsystem inner internal-sftp
 // options of ssh, scp and sftp. The first key exchange costs the least.
 func (s *sshd) options(key string) []string {
 	var all []string
-	for _, o := range []string{"Port=" + s.port, "IdentityFile=" + s.dir + "/" + key, "IdentitiesOnly=yes", "UserKnownHostsFile=" + s.dir + "/known",
+	for _, o := range []string{"Port=" + s.port, "IdentityFile=" + s.dir + "/" + key, "IdentitiesOnly=yes",
+		"UserKnownHostsFile=" + s.dir + "/known",
 		"StrictHostKeyChecking=yes", "BatchMode=yes", "LogLevel=ERROR", "KexAlgorithms=curve25519-sha256"} {
 		all = append(all, "-o", o)
 	}

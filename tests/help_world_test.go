@@ -41,6 +41,9 @@ session optional pam_exec.so quiet type=open_session /opt/record
 session optional pam_exec.so quiet type=close_session /opt/record
 `
 
+// permitting is a service that asks nobody for anything.
+const permitting = "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n"
+
 func TestMain(m *testing.M) {
 	if pid := os.Getenv("CAPSU_ATTACK"); pid != "" {
 		attack(pid)

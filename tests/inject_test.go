@@ -98,12 +98,14 @@ session required /opt/mark.so
 func distributionStack(t *testing.T) string {
 	t.Helper()
 	text := must(t, "cat", "../pam.d/capsu")
-	return strings.Replace(text, "@include common-account", "auth required /opt/mark.so\n@include common-account", 1) + "session required /opt/mark.so\n"
+	return strings.Replace(text, "@include common-account", "auth required /opt/mark.so\n@include common-account", 1) +
+		"session required /opt/mark.so\n"
 }
 
 // otherStack are the calls by which libpam reads a service's file: openat,
 // read, fstat. Where they fail it uses "other", and nobody can tell; SECURITY.md.
-var otherStack = map[string]bool{"monitor call 257": true, "monitor call 0": true, "monitor call 5": true, "monitor call 262": true}
+var otherStack = map[string]bool{"monitor call 257": true, "monitor call 0": true, "monitor call 5": true,
+	"monitor call 262": true}
 
 // The marks of modules/mark.c.
 const established, deleted, opened, closed = "7701", "7702", "7703", "7704"
@@ -114,8 +116,9 @@ func inject(t *testing.T, n int, onTerminal bool, options ...string) injected {
 	os.Remove(report)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/opt/inject", append([]string{trace, strconv.Itoa(n), id(t, "-u", "alpha"), id(t, "-g", "alpha"), "--",
-		program, "ghost", "-s", "/opt/probe", "-c", report}, options...)...)
+	cmd := exec.CommandContext(ctx, "/opt/inject",
+		append([]string{trace, strconv.Itoa(n), id(t, "-u", "alpha"), id(t, "-g", "alpha"), "--",
+			program, "ghost", "-s", "/opt/probe", "-c", report}, options...)...)
 	var errs lockedBuffer
 	cmd.Stdin, cmd.Stderr, cmd.WaitDelay = strings.NewReader(password+"\n"), &errs, time.Second
 	modes := ""
@@ -233,7 +236,8 @@ func TestEachCallThatFailsLeavesASessionAsDecidedOrNone(t *testing.T) {
 					right++
 				}
 			}
-			fmt.Printf("%s: %d calls, %d right, %d wrong (of %d, seed %d)\n", c.name, len(calls), right, wrong, whole.calls, seed)
+			fmt.Printf("%s: %d calls, %d right, %d wrong (of %d, seed %d)\n", c.name, len(calls), right, wrong,
+				whole.calls, seed)
 		})
 	}
 }

@@ -38,7 +38,8 @@ type jobSession struct {
 func startJob(t *testing.T, shell string, k kind, withPty bool) *jobSession {
 	t.Helper()
 	file(t, "/opt/job.log", "", 0o666)
-	j := &jobSession{terminal: onTerminal(t, "alpha", "export PS1='now> '; exec "+shells[shell]), kind: k, pty: withPty, sessions: recorded(t)}
+	j := &jobSession{terminal: onTerminal(t, "alpha", "export PS1='now> '; exec "+shells[shell]), kind: k,
+		pty: withPty, sessions: recorded(t)}
 	j.await("now> ")
 	option := " -T "
 	if withPty {

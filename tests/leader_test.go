@@ -100,9 +100,11 @@ func TestAnotherTerminalThatNobodyReadsKeepsNothingFromEnding(t *testing.T) {
 	if err := slave.Chmod(0o666); err != nil {
 		t.Fatal(err)
 	}
-	cmd, _ := unread(t, call{wrapper: []string{"setsid", "sh", "-c", `exec "$@" >` + slave.Name(), "-"}, args: []string{"-P", "ghost", "-c", "printf 'one\\ttwo\\n'; yes"}})
+	cmd, _ := unread(t, call{wrapper: []string{"setsid", "sh", "-c", `exec "$@" >` + slave.Name(), "-"},
+		args: []string{"-P", "ghost", "-c", "printf 'one\\ttwo\\n'; yes"}})
 	text := make([]byte, 16)
-	if _, err := io.ReadFull(master, text); err != nil || !strings.HasPrefix(strings.ReplaceAll(string(text), "\r", ""), "one\ttwo\ny\n") {
+	if _, err := io.ReadFull(master, text); err != nil ||
+		!strings.HasPrefix(strings.ReplaceAll(string(text), "\r", ""), "one\ttwo\ny\n") {
 		t.Errorf("%q, %v", text, err)
 	}
 	eventually(t, "a full terminal", func() bool {
@@ -147,10 +149,11 @@ func TestAMasterAsInputIsRead(t *testing.T) {
 func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {
 	compile(t, "/opt/stops", "programs/stops.c")
 	for name, c := range map[string]call{
-		"a command":                  {args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
-		"a command of root's":        {caller: "root", args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
-		"in the caller's session":    {args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
-		"in root's session":          {caller: "root", args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
+		"a command":               {args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
+		"a command of root's":     {caller: "root", args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
+		"in the caller's session": {args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
+		"in root's session": {caller: "root",
+			args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
 		"with a terminal of its own": {args: []string{"-P", "ghost", "-c", "exec /opt/stops >/dev/null"}},
 		"on a terminal":              {},
 	} {
@@ -166,7 +169,9 @@ func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {
 				front = unreadPid(t, c)
 			}
 			monitor := monitorOf(t, front)
-			eventually(t, "the session", func() bool { return exec.Command("pgrep", "-x", "-u", "ghost", "stops").Run() == nil })
+			eventually(t, "the session", func() bool {
+				return exec.Command("pgrep", "-x", "-u", "ghost", "stops").Run() == nil
+			})
 			size := func() (kb int) {
 				fmt.Sscan(must(t, "ps", "-o", "rss=", "-p", monitor), &kb)
 				return kb
@@ -196,7 +201,8 @@ func unreadPid(t *testing.T, c call) int {
 func TestTheEndIsHeardAfterMoreStopsThanCanBeTold(t *testing.T) {
 	compile(t, "/opt/stops", "programs/stops.c")
 	sessions := recorded(t)
-	cmd, reader := unread(t, call{wrapper: []string{"setsid"}, args: []string{"-P", "ghost", "-c", "exec /opt/stops 3000"}})
+	cmd, reader := unread(t,
+		call{wrapper: []string{"setsid"}, args: []string{"-P", "ghost", "-c", "exec /opt/stops 3000"}})
 	go func() { // a reader who takes little
 		for text := make([]byte, 1); ; time.Sleep(100 * time.Millisecond) {
 			if _, err := reader.Read(text); err != nil {
@@ -250,7 +256,8 @@ func TestTheTargetCanEndTheLeaderAndNotReadIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Threads:\t1\n"} {
+	for _, want := range []string{"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
+		"CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Threads:\t1\n"} {
 		if !strings.Contains(string(status), want) {
 			t.Errorf("%q is missing in %s", want, status)
 		}

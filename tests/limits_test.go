@@ -16,7 +16,7 @@ import (
 // A limit that modules set holds for the session, or the session is refused
 // in words that name it. It never crashes or hangs the monitor.
 func TestLimitsThatPamLimitsSets(t *testing.T) {
-	stack(t, strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1))
+	stack(t, limiting())
 	for _, limit := range []struct {
 		name, proc string // as in limits.conf, and in /proc/PID/limits
 		unit       uint64
@@ -35,7 +35,8 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 			t.Run(fmt.Sprint(limit.name, " ", value), func(t *testing.T) {
 				file(t, "/etc/security/limits.conf", fmt.Sprintf("ghost hard %s %d\n", limit.name, value), 0o644)
 				sessions := recorded(t)
-				r := capsu(t, "ghost", "-c", "while read -r line; do case $line in '"+limit.proc+"'*) echo $line;; esac; done </proc/self/limits")
+				r := capsu(t, "ghost", "-c", "while read -r line; do case $line in '"+limit.proc+
+					"'*) echo $line;; esac; done </proc/self/limits")
 				want := fmt.Sprintf("%s %d %[2]d", limit.proc, value*limit.unit)
 				switch {
 				case strings.HasPrefix(r.stdout, want):
@@ -48,12 +49,14 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 						t.Errorf("status %d, and the limit is not named: %q", r.status, r.stderr)
 					}
 				}
-				if strings.Contains(r.stderr, "authentication failure") || strings.Contains(r.stderr, "goroutine") || strings.Contains(r.stderr, "fatal error") {
+				if strings.Contains(r.stderr, "authentication failure") || strings.Contains(r.stderr, "goroutine") ||
+					strings.Contains(r.stderr, "fatal error") {
 					t.Errorf("stderr %q", r.stderr)
 				}
 				if got := sessions(); strings.Contains(got, "open_session") && !strings.Contains(got, "close_session") {
 					// pam_exec needs a file and a process to record; the limit may leave none
-					if limit.name != "nproc" && limit.name != "nofile" && limit.name != "as" && limit.name != "data" && limit.name != "fsize" && limit.name != "stack" {
+					if limit.name != "nproc" && limit.name != "nofile" && limit.name != "as" && limit.name != "data" &&
+						limit.name != "fsize" && limit.name != "stack" {
 						t.Errorf("records %q", got)
 					}
 				}
@@ -64,7 +67,8 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 
 // The same from the caller's side, at start.
 func TestLimitsOfTheCaller(t *testing.T) {
-	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "cpu", "rttime", "core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
+	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "cpu", "rttime",
+		"core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
 		hard := must(t, "prlimit", "--raw", "--noheadings", "--output", "HARD", "--"+limit)
 		most, err := strconv.ParseUint(strings.TrimSpace(hard), 10, 64)
 		if err != nil {
@@ -76,11 +80,13 @@ func TestLimitsOfTheCaller(t *testing.T) {
 			}
 			for _, kind := range []string{fmt.Sprintf("%d:%[1]d", value), fmt.Sprintf("%d:", value)} {
 				t.Run(limit+" "+kind, func(t *testing.T) {
-					r := call{wrapper: []string{"prlimit", "--" + limit + "=" + kind}, args: []string{"ghost", "-c", "echo in"}}.run(t)
+					r := call{wrapper: []string{"prlimit", "--" + limit + "=" + kind},
+						args: []string{"ghost", "-c", "echo in"}}.run(t)
 					switch {
 					case r.status == 0 && r.stdout == "in\n":
 					case r.status == 1 && strings.Contains(r.stderr, "RLIMIT_"+strings.ToUpper(limit)):
-					case strings.Contains(r.stderr, "capsu: ") && r.stdout == "" && strings.Contains(strings.ToUpper(r.stderr), "RLIMIT_"+strings.ToUpper(limit)):
+					case strings.Contains(r.stderr, "capsu: ") && r.stdout == "" &&
+						strings.Contains(strings.ToUpper(r.stderr), "RLIMIT_"+strings.ToUpper(limit)):
 						// refused by the kernel at exec, with capsu's own words
 					case !strings.Contains(r.stderr, "capsu: ") && !strings.Contains(r.stderr, "Password") && r.status >= 126:
 						// the kernel or the loader could start not even sh, or not capsu
@@ -91,7 +97,8 @@ func TestLimitsOfTheCaller(t *testing.T) {
 					default:
 						t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
 					}
-					for _, crash := range []string{"goroutine", "fatal error", "SIGABRT", "SIGSEGV", "panic", "authentication failure"} {
+					for _, crash := range []string{"goroutine", "fatal error", "SIGABRT", "SIGSEGV", "panic",
+						"authentication failure"} {
 						if strings.Contains(r.stderr, crash) {
 							t.Errorf("stderr %q", r.stderr)
 						}
@@ -107,11 +114,13 @@ func TestLimitsOfTheCaller(t *testing.T) {
 func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 	run := func(rttime, policy string) result {
 		t.Helper()
-		r := call{args: []string{"ghost", "-c", "chrt -p $$ | grep -o SCHED_.*; grep -o 'timeout *[0-9]*' /proc/self/limits | tr -s ' '"}}
+		r := call{args: []string{"ghost", "-c",
+			"chrt -p $$ | grep -o SCHED_.*; grep -o 'timeout *[0-9]*' /proc/self/limits | tr -s ' '"}}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		as := r.command(ctx) // by root, who may give a process such a priority
-		cmd := exec.CommandContext(ctx, "chrt", append([]string{policy, "10", "prlimit", "--rttime=" + rttime}, as.Args...)...)
+		cmd := exec.CommandContext(ctx, "chrt",
+			append([]string{policy, "10", "prlimit", "--rttime=" + rttime}, as.Args...)...)
 		if policy == "-o" {
 			cmd.Args[2] = "0"
 		}

@@ -48,7 +48,8 @@ func TestModulesThatMisbehave(t *testing.T) {
 				if out != want {
 					t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
 				}
-				if out == "" && r.status == 0 || out != "" && r.status != 3 && !ends[deed] || ends[deed] && (r.status != 1 || !strings.HasPrefix(strings.TrimPrefix(r.stderr, "Password: "), "capsu: ")) {
+				if out == "" && r.status == 0 || out != "" && r.status != 3 && !ends[deed] || ends[deed] &&
+					(r.status != 1 || !strings.HasPrefix(strings.TrimPrefix(r.stderr, "Password: "), "capsu: ")) {
 					t.Errorf("status %d; %q", r.status, r.stderr)
 				}
 				if got := sessions(); out != "" && !strings.Contains(got, "close_session") && !ends[deed] {
@@ -66,7 +67,8 @@ func TestModulesThatMisbehave(t *testing.T) {
 // ends are the deeds after which nobody is there to close PAM.
 var ends = map[string]bool{"exit": true, "_exit": true, "abort": true, "crash": true, "kill": true}
 
-const left = "capsu: a PAM module or the name service does not answer; it is left alone\ncapsu: hint: the system log may tell an administrator why\n"
+const left = "capsu: a PAM module or the name service does not answer; it is left alone\n" +
+	"capsu: hint: the system log may tell an administrator why\n"
 
 // A module that never returns holds the monitor's only thread for PAM. Its caller
 // gets his shell back by any signal to end; the monitor is root's to end.
@@ -122,7 +124,8 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 						t.Errorf("%v: %q", signals[i], said[i].String())
 					}
 				}
-				if got := strings.Count(log(), ": does not answer; left by its caller, uid "+id(t, "-u", "alpha")); got != len(calls) {
+				if got := strings.Count(log(),
+					": does not answer; left by its caller, uid "+id(t, "-u", "alpha")); got != len(calls) {
 					t.Errorf("%d times in the log: %q", got, log())
 				}
 			})
@@ -135,7 +138,8 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	stack(t, waiting)
-	for phase, want := range map[string]string{"auth": "FAILED SU (to ghost) alpha on none: ", "close": "(to ghost) alpha on none iab=\n"} {
+	for phase, want := range map[string]string{"auth": "FAILED SU (to ghost) alpha on none: ",
+		"close": "(to ghost) alpha on none iab=\n"} {
 		t.Run(phase, func(t *testing.T) {
 			must(t, "install", "-d", "-m", "777", gates)
 			t.Cleanup(func() { os.RemoveAll(gates) })
@@ -157,7 +161,8 @@ func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 			if got := log(); !strings.Contains(got, want) {
 				t.Errorf("the log has %q", got)
 			}
-			if got := sessions(); strings.Contains(got, "open_session") != (phase == "close") || strings.Count(got, "open_") != strings.Count(got, "close_") {
+			if got := sessions(); strings.Contains(got, "open_session") != (phase == "close") ||
+				strings.Count(got, "open_") != strings.Count(got, "close_") {
 				t.Errorf("sessions %q", got)
 			}
 		})
@@ -171,7 +176,8 @@ func TestASlowClosingKeepsTheStatusOfTheSession(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(gates) })
 	stack(t, waiting)
 	file(t, gates+"/close", "", 0o666)
-	cmd := call{args: []string{"ghost", "-c", "trap 'exit 3' INT; touch " + gates + "/session; while :; do sleep 0.05; done"}}.command(t.Context())
+	cmd := call{args: []string{"ghost", "-c",
+		"trap 'exit 3' INT; touch " + gates + "/session; while :; do sleep 0.05; done"}}.command(t.Context())
 	var said strings.Builder
 	cmd.Stdin, cmd.Stderr = strings.NewReader(password+"\n"), &said
 	if err := cmd.Start(); err != nil {

@@ -140,9 +140,10 @@ func TestAHelperOfAModulesHasNoVariableOfTheCallersChoiceButItsTerminalAndItsWor
 	file(t, "/opt/variables", "#!/bin/sh\n/usr/bin/env | sort | grep -vE '^(PWD|OLDPWD|_)='\n", 0o755)
 	file(t, "/etc/pam.d/capsu", helping("RUN=/opt/variables"), 0o644)
 	file(t, helperSays, "", 0o666)
-	c := call{program: "/usr/bin/env", args: []string{"-i", "HOME=/tmp/evil", "PATH=/tmp/evil", "ENV=/tmp/evil", "BASH_ENV=/tmp/evil",
-		"IFS=e", "PYTHONPATH=/tmp/evil", "LD_PRELOAD=/tmp/evil", "XDG_SEAT=seat0", "TMPDIR=/tmp/evil", "TERM=dumb", "LANG=C",
-		program, "ghost", "-c", "echo in"}}
+	c := call{program: "/usr/bin/env",
+		args: []string{"-i", "HOME=/tmp/evil", "PATH=/tmp/evil", "ENV=/tmp/evil", "BASH_ENV=/tmp/evil",
+			"IFS=e", "PYTHONPATH=/tmp/evil", "LD_PRELOAD=/tmp/evil", "XDG_SEAT=seat0", "TMPDIR=/tmp/evil",
+			"TERM=dumb", "LANG=C", program, "ghost", "-c", "echo in"}}
 	expectRun(t, c.run(t), "in\n")
 	want := "HOME=/home/alpha\nLANG=C\nPATH=" + debianRoot + "\nTERM=dumb\n"
 	if got := must(t, "cat", helperSays); got != strings.Repeat(want, len(pamPhases)+1) {

@@ -83,7 +83,8 @@ func start(t *testing.T, name string, s server) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "exec "+placed(s.command))
 	if s.user != "" {
-		cmd = exec.Command("setpriv", append([]string{"--reuid", s.user, "--regid", s.user, "--init-groups"}, cmd.Args...)...)
+		cmd = exec.Command("setpriv",
+			append([]string{"--reuid", s.user, "--regid", s.user, "--init-groups"}, cmd.Args...)...)
 	}
 	log, err := os.Create("/opt/m/" + name + ".log")
 	if err != nil {

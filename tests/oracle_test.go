@@ -73,7 +73,8 @@ func (o *oracle) bounding() uint64 { return ownBounding(o.t) &^ (1 << cap.MAC_OV
 func (o *oracle) ask(text, user, args string) effect {
 	o.t.Helper()
 	err := os.WriteFile(oraclePolicy, []byte(text), 0o644)
-	err = errors.Join(err, os.WriteFile(oracleDir+"/oracle", []byte("auth required pam_cap.so config="+oraclePolicy+" "+args+"\n"), 0o644))
+	err = errors.Join(err, os.WriteFile(oracleDir+"/oracle",
+		[]byte("auth required pam_cap.so config="+oraclePolicy+" "+args+"\n"), 0o644))
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -104,7 +105,9 @@ func predict(t *testing.T, p rules.Parameters, user string, bounding uint64) (e 
 		t.Fatal(err)
 	}
 	p.File, p.Draft = oraclePolicy, true
-	d, err := rules.Decide(p, rules.Subject{Target: u.Name, Member: func(g string) (bool, error) { return nss.Member(groups, g) }})
+	d, err := rules.Decide(p, rules.Subject{Target: u.Name, Member: func(g string) (bool, error) {
+		return nss.Member(groups, g)
+	}})
 	e = effect{authenticate: d.Line != 0, i: wakeAlarm, b: bounding}
 	if err != nil {
 		return e, d.Line == 0 && d.Match == "", err
@@ -178,17 +181,25 @@ func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 		"no newline at the end":       {text: other + "cap_kill ghost", want: inheritable(kill)},
 		"tabs and blanks":             {text: "\t cap_kill \t\t ghost \t", want: inheritable(kill)},
 		"an empty file":               {text: "", want: unnamed},
-		"default for who has no rule": {text: other, args: "default=^cap_kill", p: rules.Parameters{Default: "^cap_kill"}, want: effect{false, kill, kill, bounding}},
-		"default none":                {text: other, args: "default=none", p: rules.Parameters{Default: "none"}, want: effect{false, 0, 0, bounding}},
-		"default all":                 {text: other, args: "default=all", p: rules.Parameters{Default: "all"}, want: unnamed},
-		"default beside a rule":       {text: "cap_chown ghost", args: "default=cap_kill", p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
-		"default beside *":            {text: "cap_chown *", args: "default=cap_kill", p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
-		"unreadable default":          {text: other, args: "default=kill", p: rules.Parameters{Default: "kill"}, want: unnamed, fault: "default kill: unknown capability"},
-		"autoauth":                    {text: other, args: "autoauth", want: effect{true, wakeAlarm, 0, bounding}},
-		"CR at the end of a line":     {text: "cap_kill ghost\r\n", want: unnamed, fault: ":1: control character 0x0d"},
-		"a byte-order mark":           {text: "\ufeffcap_kill ghost", want: unchanged, fault: ":1: byte-order mark"},
-		"what the bounding set lacks": {text: "cap_mac_override ghost", want: unchanged, fault: "cap_mac_override: not in the bounding set"},
-		"a line of 4094 bytes":        {text: "none " + strings.Repeat("x", 4084) + " beta\ncap_kill ghost", want: inheritable(kill)},
+		"default for who has no rule": {text: other, args: "default=^cap_kill",
+			p: rules.Parameters{Default: "^cap_kill"}, want: effect{false, kill, kill, bounding}},
+		"default none": {text: other, args: "default=none", p: rules.Parameters{Default: "none"},
+			want: effect{false, 0, 0, bounding}},
+		"default all": {text: other, args: "default=all", p: rules.Parameters{Default: "all"},
+			want: unnamed},
+		"default beside a rule": {text: "cap_chown ghost", args: "default=cap_kill",
+			p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
+		"default beside *": {text: "cap_chown *", args: "default=cap_kill",
+			p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
+		"unreadable default": {text: other, args: "default=kill", p: rules.Parameters{Default: "kill"},
+			want: unnamed, fault: "default kill: unknown capability"},
+		"autoauth":                {text: other, args: "autoauth", want: effect{true, wakeAlarm, 0, bounding}},
+		"CR at the end of a line": {text: "cap_kill ghost\r\n", want: unnamed, fault: ":1: control character 0x0d"},
+		"a byte-order mark":       {text: "\ufeffcap_kill ghost", want: unchanged, fault: ":1: byte-order mark"},
+		"what the bounding set lacks": {text: "cap_mac_override ghost", want: unchanged,
+			fault: "cap_mac_override: not in the bounding set"},
+		"a line of 4094 bytes": {text: "none " + strings.Repeat("x", 4084) + " beta\ncap_kill ghost",
+			want: inheritable(kill)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := c.text
@@ -259,7 +270,8 @@ func TestRandomFilesAreReadAsPamCapReadsThem(t *testing.T) {
 			matched++
 		}
 		if got != want {
-			t.Errorf("case %d of seed %d: %s, %q: pam_cap.so %+v, capsu %+v (%v), file:\n%q", n, *oracleSeed, user, args, got, want, err, text)
+			t.Errorf("case %d of seed %d: %s, %q: pam_cap.so %+v, capsu %+v (%v), file:\n%q", n, *oracleSeed, user,
+				args, got, want, err, text)
 		}
 	}
 	fmt.Printf("pam_cap.so and capsu: %d cases of seed %d, %d with a tuple, %d refused for the rule, %d for the file\n",

@@ -37,7 +37,9 @@ func TestSignalsAtEachPromptLeaveTheTerminalWhole(t *testing.T) {
 	for _, prompt := range []string{"first", "second"} {
 		for _, sig := range []string{"INT", "QUIT", "TERM", "HUP", "ALRM", "PIPE", "USR1", "KILL"} {
 			t.Run(prompt+" "+sig, func(t *testing.T) {
-				x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; while [ $(pgrep -r D,R,S,T -c -x capsu) != 0 ]; do sleep 0.1; done; read -t 0.3 line; echo "left: $line"; stty -g`)
+				x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; `+
+					`while [ $(pgrep -r D,R,S,T -c -x capsu) != 0 ]; do sleep 0.1; done; `+
+					`read -t 0.3 line; echo "left: $line"; stty -g`)
 				x.await("Password: ")
 				if prompt == "second" {
 					x.typed(password + "\n")
@@ -179,7 +181,9 @@ func TestAPipelineStopsAsAWhole(t *testing.T) {
 	inForeground(t, "tee")
 	x.typed("\x1a")
 	x.await("now> ")
-	eventually(t, "the stop of tee", func() bool { return stateOf(strings.TrimSpace(must(t, "pgrep", "-x", "tee"))) == "T" })
+	eventually(t, "the stop of tee", func() bool {
+		return stateOf(strings.TrimSpace(must(t, "pgrep", "-x", "tee"))) == "T"
+	})
 	x.typed("fg\n")
 	inForeground(t, "tee")
 	x.typed("\x03")

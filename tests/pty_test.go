@@ -24,7 +24,8 @@ func TestTheSessionsTerminalIsTheTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	// the size takes a moment to arrive
-	x.typed(`stat -c '%U %G %a' "$(tty)"; while [ "$(stty size)" != "41 117" ]; do sleep 0.1; done; echo sized; ls -l /proc/self/fd | grep -c /dev/pts/` + "\n")
+	x.typed(`stat -c '%U %G %a' "$(tty)"; while [ "$(stty size)" != "41 117" ]; do sleep 0.1; done; echo sized; ` +
+		`ls -l /proc/self/fd | grep -c /dev/pts/` + "\n")
 	x.await("beta tty 620\n")
 	x.await("sized\n2\n") // and the pipe
 	x.leave()
@@ -39,7 +40,8 @@ func TestTheSessionsTerminalIsTheTargets(t *testing.T) {
 // shares: not into the caller's, while the session runs or after it.
 func TestTheTargetCannotTypeIntoTheCallersShell(t *testing.T) {
 	compile(t, "/opt/push", "programs/push.c")
-	if text, err := os.ReadFile("/proc/sys/dev/tty/legacy_tiocsti"); err == nil && strings.TrimSpace(string(text)) != "1" {
+	if text, err := os.ReadFile("/proc/sys/dev/tty/legacy_tiocsti"); err == nil &&
+		strings.TrimSpace(string(text)) != "1" {
 		t.Fatal("dev.tty.legacy_tiocsti is off: this test shows nothing")
 	}
 	const begun = "until [ -s /opt/push.log ]; do sleep 0.05; done"
@@ -69,7 +71,10 @@ func TestTheTargetCannotTypeIntoTheCallersShell(t *testing.T) {
 				x.await("now> ")
 			}
 			file(t, "/opt/push.go", "", 0o644)
-			eventually(t, "the attempt", func() bool { log, _ := os.ReadFile("/opt/push.log"); return bytes.Contains(log, []byte("done")) })
+			eventually(t, "the attempt", func() bool {
+				log, _ := os.ReadFile("/opt/push.log")
+				return bytes.Contains(log, []byte("done"))
+			})
 			x.typed("echo the end $((40+3))\n")
 			x.await("the end 43\n")
 			if log, _ := os.ReadFile("/opt/push.log"); strings.Contains(x.screen(), "pushed-42") != c.reach {
@@ -121,8 +126,9 @@ func TestPtyBetweenPipes(t *testing.T) {
 		"no newline at the end": {"cat", "one", "one"},
 		"nothing":               {"cat; echo end", "", "end\r\n"},
 		"more than a line":      {"wc -c", strings.Repeat(strings.Repeat("x", 999)+"\n", 300), "300000\r\n"},
-		"its own terminal":      {"tty | grep -c /dev/pts/; [ \"$(ps -o sid= -p $$)\" != \"$(ps -o sid= -p $PPID)\" ] || echo a leader", "", "1\r\na leader\r\n"},
-		"status":                {"exit 42", "", ""},
+		"its own terminal": {`tty | grep -c /dev/pts/
+			[ "$(ps -o sid= -p $$)" != "$(ps -o sid= -p $PPID)" ] || echo a leader`, "", "1\r\na leader\r\n"},
+		"status": {"exit 42", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := call{args: []string{"-P", "ghost", "-c", c.command}, stdin: password + "\n" + c.input}.run(t)
@@ -160,7 +166,8 @@ func TestPtyIsBinaryCleanAndDrained(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := call{args: []string{"-P", "ghost", "-c", fmt.Sprintf("stty raw; echo go; head -c %d | sha256sum", len(data))}}.command(ctx)
+	cmd := call{args: []string{"-P", "ghost", "-c",
+		fmt.Sprintf("stty raw; echo go; head -c %d | sha256sum", len(data))}}.command(ctx)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +197,8 @@ func TestALongOutputArrivesWhole(t *testing.T) {
 	x := inSession(t, "")
 	x.typed("seq 1 1500000; echo the $((40+2))\n") // 10 MB
 	x.await("the 42\n")
-	if got := x.screen(); !strings.Contains(got, "\n1\n2\n3\n") || !strings.HasSuffix(got[:x.seen], "\n1499999\n1500000\nthe 42\n") {
+	if got := x.screen(); !strings.Contains(got, "\n1\n2\n3\n") ||
+		!strings.HasSuffix(got[:x.seen], "\n1499999\n1500000\nthe 42\n") {
 		t.Errorf("%d bytes", len(got))
 	}
 	x.leave()
@@ -202,7 +210,9 @@ func TestDescendantsHoldNothing(t *testing.T) {
 	sessions := recorded(t)
 	x := jobs(t)
 	file(t, "/opt/armed", "", 0o666)
-	x.typed(program + ` ghost -c '(trap "" HUP; sleep 600 & echo yes >/opt/armed; while [ ! -e /opt/late ]; do sleep 0.05; done; echo late; echo over >/opt/late) & until [ -s /opt/armed ]; do sleep 0.05; done; echo here'` + "\n")
+	x.typed(program + ` ghost -c '(trap "" HUP; sleep 600 & echo yes >/opt/armed; while [ ! -e /opt/late ]; ` +
+		`do sleep 0.05; done; echo late; echo over >/opt/late) & until [ -s /opt/armed ]; do sleep 0.05; done; ` +
+		`echo here'` + "\n")
 	x.await("Password: ")
 	x.typed(password + "\n")
 	x.await("here\n")
@@ -226,7 +236,8 @@ func TestManySessionsLeaveNothing(t *testing.T) {
 	must(t, "chgrp", "utmp", "/run/utmp", "/var/log/wtmp")
 	terminals := func() int { list, _ := filepath.Glob("/dev/pts/*"); return len(list) }
 	began := terminals()
-	x := onTerminal(t, "root", "for n in $(seq 200); do "+program+" -P - ghost <<<exit >/dev/null || echo bad $?; echo session $n; done; ls /proc/self/fd | wc -l")
+	x := onTerminal(t, "root", "for n in $(seq 200); do "+program+
+		" -P - ghost <<<exit >/dev/null || echo bad $?; echo session $n; done; ls /proc/self/fd | wc -l")
 	for n := range 200 {
 		x.await(fmt.Sprintf("session %d\n", n+1))
 	}

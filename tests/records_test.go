@@ -17,12 +17,16 @@ func TestSystemLogHasTheLinesOfSuWithTheTuple(t *testing.T) {
 		stdin string
 		want  string
 	}{
-		"a tuple":        {"^cap_net_raw,cap_kill,!cap_chown ghost", nil, "", "(to ghost) alpha on none iab=!cap_chown,cap_kill,^cap_net_raw\n"},
-		"no rule":        {"", nil, "", "(to ghost) alpha on none iab=\n"},
-		"all":            {"all ghost", nil, "", "(to ghost) alpha on none iab=cap_chown,cap_kill\n"},
-		"less":           {"^cap_net_raw,cap_kill ghost", []string{"--drop", "cap_net_raw"}, "", "(to ghost) alpha on none iab=cap_kill\n"},
-		"wrong password": {"", nil, "wrong\n", "FAILED SU (to ghost) alpha on none: pam_authenticate: Authentication failure\n"},
-		"more":           {"", []string{"-C", "cap_kill"}, "", "FAILED SU (to ghost) alpha on none: Inheritable cap_kill: more than the grant\n"},
+		"a tuple": {"^cap_net_raw,cap_kill,!cap_chown ghost", nil, "",
+			"(to ghost) alpha on none iab=!cap_chown,cap_kill,^cap_net_raw\n"},
+		"no rule": {"", nil, "", "(to ghost) alpha on none iab=\n"},
+		"all":     {"all ghost", nil, "", "(to ghost) alpha on none iab=cap_chown,cap_kill\n"},
+		"less": {"^cap_net_raw,cap_kill ghost", []string{"--drop", "cap_net_raw"}, "",
+			"(to ghost) alpha on none iab=cap_kill\n"},
+		"wrong password": {"", nil, "wrong\n",
+			"FAILED SU (to ghost) alpha on none: pam_authenticate: Authentication failure\n"},
+		"more": {"", []string{"-C", "cap_kill"}, "",
+			"FAILED SU (to ghost) alpha on none: Inheritable cap_kill: more than the grant\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := logged(t)
@@ -36,7 +40,8 @@ func TestSystemLogHasTheLinesOfSuWithTheTuple(t *testing.T) {
 	t.Run("unknown user with a name that is no text", func(t *testing.T) {
 		log := logged(t)
 		call{args: []string{"gh\x1b[2J\nost", "-c", "true"}}.run(t)
-		if got := log(); !strings.HasPrefix(got, `FAILED SU (to gh\x1b[2J\nost) alpha on none: pam_authenticate: `) || strings.Count(got, "\n") != 1 {
+		if got := log(); !strings.HasPrefix(got, `FAILED SU (to gh\x1b[2J\nost) alpha on none: pam_authenticate: `) ||
+			strings.Count(got, "\n") != 1 {
 			t.Errorf("%q", got)
 		}
 	})
@@ -70,7 +75,8 @@ func TestFailedAttemptIsInBtmpBeforeItsDelay(t *testing.T) {
 	}
 	<-ended
 	stack(t, service)
-	if got := entries(t, "/var/log/btmp"); len(got) != 1 || got[0].user != "ghost" || got[0].line != "" || got[0].kind != 6 {
+	if got := entries(t, "/var/log/btmp"); len(got) != 1 || got[0].user != "ghost" || got[0].line != "" ||
+		got[0].kind != 6 {
 		t.Errorf("%+v", got)
 	}
 	if got := strings.Count(log(), "\n"); got != 1 {
@@ -105,7 +111,8 @@ func TestLoginSessionIsInUtmpAndWtmpWhileItLasts(t *testing.T) {
 		}
 		x.await("begun\n")
 		got := entries(t, "/run/utmp")
-		if len(got) == 0 || got[len(got)-1].user != "ghost" || got[len(got)-1].kind != 7 || !strings.HasPrefix(got[len(got)-1].line, "pts/") {
+		if len(got) == 0 || got[len(got)-1].user != "ghost" || got[len(got)-1].kind != 7 ||
+			!strings.HasPrefix(got[len(got)-1].line, "pts/") {
 			t.Errorf("%s calls: %+v", caller, got)
 		}
 		x.typed("\n")
@@ -114,7 +121,8 @@ func TestLoginSessionIsInUtmpAndWtmpWhileItLasts(t *testing.T) {
 			t.Errorf("%s calls, after: %+v", caller, got)
 		}
 	}
-	if got := entries(t, "/var/log/wtmp"); len(got) != 4 || got[0].user != "ghost" || got[1].kind != 8 || got[2].user != "ghost" {
+	if got := entries(t, "/var/log/wtmp"); len(got) != 4 || got[0].user != "ghost" || got[1].kind != 8 ||
+		got[2].user != "ghost" {
 		t.Errorf("wtmp: %+v", got)
 	}
 	x := onTerminal(t, "alpha", program+" ghost -c true")
@@ -136,7 +144,8 @@ func TestKernelGetsAnAuditRecord(t *testing.T) {
 		"a failure": {"wrong\n", fmt.Sprintf(text, "", "failed")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command("strace", "-f", "-u", "alpha", "-e", "trace=sendto", "-xx", "-s", "1000", "-o", "/opt/audit.trace", program, "ghost", "-c", "true")
+			cmd := exec.Command("strace", "-f", "-u", "alpha", "-e", "trace=sendto", "-xx", "-s", "1000", "-o",
+				"/opt/audit.trace", program, "ghost", "-c", "true")
 			cmd.Stdin = strings.NewReader(c.stdin)
 			t.Cleanup(func() { os.Remove("/opt/audit.trace") })
 			out, _ := cmd.CombinedOutput()
@@ -146,7 +155,8 @@ func TestKernelGetsAnAuditRecord(t *testing.T) {
 				fmt.Fprintf(&want, `\x%02x`, b)
 			}
 			for line := range strings.Lines(trace) {
-				if strings.Contains(line, want.String()) && strings.Contains(line, "nlmsg_type=0x8fc") && strings.HasSuffix(line, fmt.Sprintf(" = %d\n", 16+len(c.want)+1)) {
+				if strings.Contains(line, want.String()) && strings.Contains(line, "nlmsg_type=0x8fc") &&
+					strings.HasSuffix(line, fmt.Sprintf(" = %d\n", 16+len(c.want)+1)) {
 					return
 				}
 			}

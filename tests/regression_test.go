@@ -18,7 +18,7 @@ import (
 // A session module that read the target's files read root's, by a link: it
 // shed no capability when it thought it had become the target.
 func TestSessionModulesReadTheTargetsFilesWithTheTargetsRights(t *testing.T) {
-	stack(t, strings.Replace(service, "session required", "session required pam_env.so user_readenv=1\nsession required", 1))
+	stack(t, above(service, "session required pam_env.so user_readenv=1"))
 	file(t, "/opt/secret.conf", "SECRET DEFAULT=of-roots\n", 0o600)
 	link := "/home/ghost/.pam_environment"
 	for _, caller := range []string{"alpha", "root"} {
@@ -33,7 +33,8 @@ func TestSessionModulesReadTheTargetsFilesWithTheTargetsRights(t *testing.T) {
 
 // With the front gone, a second prompt span for ever.
 func TestASecondPromptAfterTheFrontIsGoneEndsTheAttempt(t *testing.T) {
-	stack(t, "auth optional pam_unix.so\nauth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n")
+	stack(t, "auth optional pam_unix.so\nauth required pam_unix.so\naccount required pam_unix.so\n"+
+		"session required pam_unix.so\n")
 	x := onTerminal(t, "alpha", program+" ghost")
 	x.await("Password: ")
 	must(t, "pkill", "-KILL", "-x", "-o", "capsu")
@@ -107,7 +108,7 @@ func TestAFloodOfSignalsCostsNothing(t *testing.T) {
 
 // A soft limit of 0 for core files was taken for the monitor's own.
 func TestSoftLimitsOfModulesThatEqualTheMonitorsHold(t *testing.T) {
-	stack(t, strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1))
+	stack(t, limiting())
 	file(t, "/etc/security/limits.conf", "* soft core 0\n", 0o644)
 	r := call{wrapper: []string{"prlimit", "--core=unlimited"}, args: []string{"ghost", "-c", "ulimit -c"}}.run(t)
 	expectRun(t, r, "0\n")
@@ -116,7 +117,8 @@ func TestSoftLimitsOfModulesThatEqualTheMonitorsHold(t *testing.T) {
 // An ignored SIGCHLD took the status of every child.
 func TestIgnoredChildSignalKeepsTheStatus(t *testing.T) {
 	compile(t, "/opt/odd", "programs/odd.c")
-	cmd := exec.Command("/opt/odd", id(t, "-u", "alpha"), id(t, "-g", "alpha"), "ignore=17", "--", program, "ghost", "-c", "exit 3")
+	cmd := exec.Command("/opt/odd", id(t, "-u", "alpha"), id(t, "-g", "alpha"), "ignore=17", "--", program, "ghost",
+		"-c", "exit 3")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	out, _ := cmd.CombinedOutput()
 	if got := shellStatus(cmd.ProcessState); got != 3 {

@@ -24,10 +24,12 @@ func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 			file(t, "/etc/pam.d/capsu-l", service+c.phase+" required /opt/converse.so user=beta\n", 0o644)
 			sessions, log := recorded(t), logged(t)
 			expectRun(t, call{caller: c.caller, args: []string{"-", "ghost", "-c", show}}.run(t), want)
-			if got, want := sessions(), "open_session capsu-l beta "+c.caller+"\nclose_session capsu-l beta "+c.caller+"\n"; got != want {
+			if got, want := sessions(),
+				"open_session capsu-l beta "+c.caller+"\nclose_session capsu-l beta "+c.caller+"\n"; got != want {
 				t.Errorf("sessions %q, want %q", got, want)
 			}
-			lines := "(to ghost) " + c.caller + " on none: PAM_USER is now beta\n(to beta) " + c.caller + " on none iab=cap_kill,^cap_net_bind_service\n"
+			lines := "(to ghost) " + c.caller + " on none: PAM_USER is now beta\n(to beta) " + c.caller +
+				" on none iab=cap_kill,^cap_net_bind_service\n"
 			eventually(t, "both lines in the system log", func() bool { return log() == lines })
 		})
 	}
@@ -51,7 +53,8 @@ func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 		t.Run("into "+name+" it is refused", func(t *testing.T) {
 			account(t, "many", "-s", "/bin/sh")
 			policy(t, "cap_no many\n")
-			stack(t, "auth required pam_unix.so\nauth required /opt/converse.so user="+c.user+"\naccount required pam_permit.so\nsession required pam_permit.so\n")
+			stack(t, "auth required pam_unix.so\nauth required /opt/converse.so user="+c.user+
+				"\naccount required pam_permit.so\nsession required pam_permit.so\n")
 			log := logged(t)
 			expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), c.want)
 			if got := log(); !strings.Contains(got, "FAILED SU (to ") {

@@ -84,10 +84,12 @@ func TestProgramsThatTakeTheScreenWork(t *testing.T) {
 func TestAnSshClientWorksInside(t *testing.T) {
 	must(t, "sh", "-c", `install -d -o beta -g beta -m 700 /opt/ssh && cd /opt/ssh &&
 ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N 'a phrase' -f key && cp key.pub keys &&
-printf 'HostKey /opt/ssh/host\nAuthorizedKeysFile /opt/ssh/keys\nUsePAM no\nStrictModes no\nPidFile none\n' >config && chown beta:beta *`)
+printf '%s\n' 'HostKey /opt/ssh/host' 'AuthorizedKeysFile /opt/ssh/keys' 'UsePAM no' 'StrictModes no' \
+	'PidFile none' >config && chown beta:beta *`)
 	t.Cleanup(func() { os.RemoveAll("/opt/ssh") })
 	x := onScreen(t)
-	x.typed("ssh -t -i /opt/ssh/key -o UserKnownHostsFile=/opt/ssh/known -o 'ProxyCommand /usr/sbin/sshd -i -f /opt/ssh/config' host 'tty; echo name?; read -r name; stty size; echo $name'\n")
+	x.typed("ssh -t -i /opt/ssh/key -o UserKnownHostsFile=/opt/ssh/known -o 'ProxyCommand /usr/sbin/sshd -i -f " +
+		"/opt/ssh/config' host 'tty; echo name?; read -r name; stty size; echo $name'\n")
 	x.await("(yes/no/[fingerprint])? ")
 	x.typed("yes\n")
 	x.await("Enter passphrase for key '/opt/ssh/key': ")

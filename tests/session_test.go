@@ -29,7 +29,8 @@ int main(int argc, char **argv) { char *none[] = {0}; (void)argc; execve(argv[1]
 
 func TestClosedDescriptorsAreDevNull(t *testing.T) {
 	stack(t, strings.Replace(service, "auth required pam_unix.so", "auth required pam_permit.so", 1))
-	list := `l=$(for n in 0 1 2; do readlink /proc/$$/fd/$n; done); echo "$l" >/opt/fds; echo to stdout && read -r line || [ $? = 1 ]`
+	list := `l=$(for n in 0 1 2; do readlink /proc/$$/fd/$n; done); echo "$l" >/opt/fds; ` +
+		`echo to stdout && read -r line || [ $? = 1 ]`
 	file(t, "/opt/fds", "", 0o666)
 	for _, closing := range []string{"<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"} {
 		cmd := call{wrapper: []string{"sh", "-c", `exec "$@" ` + closing, "sh"}, args: []string{"ghost", "-c", list}}
@@ -47,13 +48,16 @@ func TestClosedDescriptorsAreDevNull(t *testing.T) {
 }
 
 func TestExtraDescriptorsStayOutside(t *testing.T) {
-	r := call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"}, args: []string{"ghost", "-c", "ls /proc/self/fd | tr '\\n' ' '"}}.run(t)
+	r := call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"},
+		args: []string{"ghost", "-c", "ls /proc/self/fd | tr '\\n' ' '"}}.run(t)
 	expectRun(t, r, "0 1 2 3 ") // 3 is the directory that ls reads
 	// neither front nor monitor has them, nor what modules start
-	s := begin(t, call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"}, args: []string{"ghost"}}, "exec sleep 600")
+	s := begin(t, call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"}, args: []string{"ghost"}},
+		"exec sleep 600")
 	front := strconv.Itoa(s.cmd.Process.Pid)
 	for _, pid := range []string{front, monitorOf(t, s.cmd.Process.Pid)} {
-		if list := must(t, "ls", "-l", "/proc/"+pid+"/fd"); strings.Contains(list, "-> /etc/passwd\n") || strings.Contains(list, "-> /\n") {
+		if list := must(t, "ls", "-l", "/proc/"+pid+"/fd"); strings.Contains(list, "-> /etc/passwd\n") ||
+			strings.Contains(list, "-> /\n") {
 			t.Errorf("process %s has %s", pid, list)
 		}
 	}
@@ -153,7 +157,8 @@ func TestSignalsToTheFrontEndTheSessionAndClosePAM(t *testing.T) {
 }
 
 func TestNohupStaysNohup(t *testing.T) {
-	s := begin(t, call{wrapper: []string{"sh", "-c", `trap '' HUP; exec "$@"`, "sh"}, args: []string{"ghost"}}, "sleep 1; exit 5")
+	s := begin(t, call{wrapper: []string{"sh", "-c", `trap '' HUP; exec "$@"`, "sh"}, args: []string{"ghost"}},
+		"sleep 1; exit 5")
 	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
@@ -179,20 +184,23 @@ func TestRootsKillOfTheMonitorHangsUpTheSession(t *testing.T) {
 func TestMonitorIsNotTheCallersToReach(t *testing.T) {
 	s := begin(t, call{args: []string{"ghost"}}, "exec sleep 600")
 	monitor := strings.TrimSpace(must(t, "ps", "-o", "ppid=", "-p", strconv.Itoa(s.pid)))
-	if uids := strings.Fields(must(t, "ps", "-o", "ruser=,euser=,suser=", "-p", monitor)); strings.Join(uids, " ") != "capsu ghost capsu" {
+	if uids := strings.Fields(must(t, "ps", "-o", "ruser=,euser=,suser=", "-p", monitor)); strings.Join(uids,
+		" ") != "capsu ghost capsu" {
 		t.Errorf("the monitor's uids are %v", uids)
 	}
 	for _, who := range []string{"alpha", "ghost"} {
 		for _, attempt := range []string{"kill -TERM " + monitor, "kill -KILL " + monitor, "kill -STOP " + monitor,
 			"prlimit --fsize=0 --pid " + monitor, "head -c 1 /proc/" + monitor + "/mem", "cat /proc/" + monitor + "/environ",
 			"ls /proc/" + monitor + "/fd", "cat /proc/" + monitor + "/maps"} {
-			out, err := exec.Command("setpriv", "--reuid", who, "--regid", who, "--init-groups", "sh", "-c", attempt).CombinedOutput()
+			out, err := exec.Command("setpriv", "--reuid", who, "--regid", who, "--init-groups", "sh", "-c",
+				attempt).CombinedOutput()
 			if err == nil {
 				t.Errorf("%s by %s succeeded: %s", attempt, who, out)
 			}
 		}
 	}
-	if out, err := exec.Command("setpriv", "--reuid", "ghost", "--regid", "ghost", "--init-groups", "kill", "-KILL", strconv.Itoa(s.pid)).CombinedOutput(); err != nil {
+	if out, err := exec.Command("setpriv", "--reuid", "ghost", "--regid", "ghost", "--init-groups", "kill", "-KILL",
+		strconv.Itoa(s.pid)).CombinedOutput(); err != nil {
 		t.Errorf("the session is not its owner's: %s", out)
 	}
 	if got := s.wait(t); got != 137 {
@@ -201,11 +209,13 @@ func TestMonitorIsNotTheCallersToReach(t *testing.T) {
 }
 
 func TestLimitsOfPamLimitsHoldForTheSession(t *testing.T) {
-	stack(t, strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1))
-	file(t, "/etc/security/limits.conf", "ghost hard nofile 77\nghost soft nofile 66\nghost hard sigpending 100\nghost soft core 0\n", 0o644)
+	stack(t, limiting())
+	file(t, "/etc/security/limits.conf",
+		"ghost hard nofile 77\nghost soft nofile 66\nghost hard sigpending 100\nghost soft core 0\n", 0o644)
 	expectRun(t, capsu(t, "ghost", "-c", "ulimit -n; ulimit -H -n"), "66\n77\n")
 	file(t, "/etc/security/limits.conf", "ghost hard sigpending 10\n", 0o644)
-	expectRun(t, capsu(t, "ghost", "-c", "grep -o 'pending.*' /proc/self/limits | tr -s ' '"), "pending signals 10 10 signals \n")
+	expectRun(t, capsu(t, "ghost", "-c", "grep -o 'pending.*' /proc/self/limits | tr -s ' '"),
+		"pending signals 10 10 signals \n")
 	file(t, "/etc/security/limits.conf", "ghost hard nofile 3\n", 0o644)
 	expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "limit nofile (RLIMIT_NOFILE): below 4", "hint: ")
 }
@@ -229,7 +239,8 @@ func TestTheServicesAsInstalled(t *testing.T) {
 				expectUser(t, s, "ghost")
 				if option == "--login" {
 					c.args = append(c.args, "-c", "cat /proc/keys")
-					if r := c.run(t); r.status != 0 || !strings.Contains(r.stdout, "keyring   _ses") || strings.Contains(r.stderr, "thread") {
+					if r := c.run(t); r.status != 0 || !strings.Contains(r.stdout, "keyring   _ses") ||
+						strings.Contains(r.stderr, "thread") {
 						t.Errorf("no session keyring: %d, %q, %q", r.status, r.stdout, r.stderr)
 					}
 				}

@@ -23,7 +23,8 @@ func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 		"1: CapabilitiesSet -cap_setgid: closing may need it, and warns then",
 		"2: /etc/no-such-rules: no such file: capsu opens no session",
 		"3: Services: no-such-service: no such PAM service",
-		"4: CapabilityDefault: cap_sys_admin: Ambient, but not in capsu's permitted set: pam_cap.so changes nothing, capsu refuses the session",
+		"4: CapabilityDefault: cap_sys_admin: Ambient, " +
+			"but not in capsu's permitted set: pam_cap.so changes nothing, capsu refuses the session",
 		"5: nobody-here: the block is empty",
 		"5: nobody-here: no such user: the block applies to nobody",
 		"7: @no-group: no such group: the block applies to nobody",
@@ -45,7 +46,8 @@ func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 	}
 	// a draft is read in its place, and the one that is in use is not
 	file(t, "/opt/draft.conf", "TerminalOwner on\nCapabilitiesSet -cap_chown\n", 0o644)
-	if got := checked(t, "/opt/draft.conf", "--conf", "/opt/draft.conf", policyFile); !slices.Equal(got, []string{"2: CapabilitiesSet -cap_chown: closing may need it, and warns then"}) {
+	if got := checked(t, "/opt/draft.conf", "--conf", "/opt/draft.conf", policyFile); !slices.Equal(got,
+		[]string{"2: CapabilitiesSet -cap_chown: closing may need it, and warns then"}) {
 		t.Errorf("draft: %q", got)
 	}
 	if got := checked(t, siteFile, "--conf", "/opt/draft.conf", policyFile); got != nil {
@@ -57,11 +59,14 @@ func TestCheckReadsThePolicyThatTheSiteNames(t *testing.T) {
 	file(t, "/etc/rules-one", "cap_nonsense ghost\n", 0o644)
 	file(t, "/etc/rules-two", "^cap_net_raw ghost\nall beta\n", 0o644)
 	policy(t, "cap_bad *\n")
-	site(t, "CapabilityFile /etc/rules-one", "CapabilitiesMode pure1e", "<Caller alpha>", "CapabilityFile /etc/rules-two", "</Caller>")
-	if got := checked(t, "/etc/rules-one"); len(got) != 1 || !strings.Contains(got[0], `1: unknown capability "cap_nonsense"`) {
+	site(t, "CapabilityFile /etc/rules-one", "CapabilitiesMode pure1e", "<Caller alpha>",
+		"CapabilityFile /etc/rules-two", "</Caller>")
+	if got := checked(t, "/etc/rules-one"); len(got) != 1 ||
+		!strings.Contains(got[0], `1: unknown capability "cap_nonsense"`) {
 		t.Errorf("%q", got)
 	}
-	if got := checked(t, "/etc/rules-two"); len(got) != 1 || !strings.Contains(got[0], "1: "+siteFile+":2: CapabilitiesMode pure1e: allows no Ambient capability") {
+	if got := checked(t, "/etc/rules-two"); len(got) != 1 ||
+		!strings.Contains(got[0], "1: "+siteFile+":2: CapabilitiesMode pure1e: allows no Ambient capability") {
 		t.Errorf("%q", got)
 	}
 	if got := checked(t, policyFile); got != nil {
@@ -85,7 +90,8 @@ func TestFilecapsHasWhatTheSiteGrants(t *testing.T) {
 	}
 	file(t, "/etc/rules-one", "^cap_syslog ghost\n", 0o644)
 	file(t, "/etc/rules-two", "^cap_lease ghost\n", 0o644)
-	site(t, "CapabilityFile /etc/rules-one", "CapabilityDefault ^cap_sys_nice", "<Target beta>", "CapabilityFile /etc/rules-two", "CapabilityDefault ^cap_sys_boot", "</Target>")
+	site(t, "CapabilityFile /etc/rules-one", "CapabilityDefault ^cap_sys_nice", "<Target beta>",
+		"CapabilityFile /etc/rules-two", "CapabilityDefault ^cap_sys_boot", "</Target>")
 	got := filecaps()
 	for _, c := range []string{"cap_syslog", "cap_lease", "cap_sys_nice", "cap_sys_boot"} {
 		if !strings.Contains(got, c) {
@@ -96,14 +102,16 @@ func TestFilecapsHasWhatTheSiteGrants(t *testing.T) {
 		t.Errorf("a policy that nobody reads counts: %q", got)
 	}
 	site(t, "nonsense")
-	if out, errs, status := ctl("filecaps"); status != 1 || out != "" || !strings.Contains(errs, siteFile+":1: unknown directive") {
+	if out, errs, status := ctl("filecaps"); status != 1 || out != "" ||
+		!strings.Contains(errs, siteFile+":1: unknown directive") {
 		t.Errorf("%d %q %q", status, out, errs)
 	}
 }
 
 func TestExplainShowsWhatAppliesAndFromWhere(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n")
-	site(t, "SessionGrace 5", "<Caller @team>", "CapabilitiesSet -cap_chown", "SessionGrace 7", "</Caller>", "<Target ghost>", "Pty off", "</Target>")
+	site(t, "SessionGrace 5", "<Caller @team>", "CapabilitiesSet -cap_chown", "SessionGrace 7", "</Caller>",
+		"<Target ghost>", "Pty off", "</Target>")
 	out, _, status := ctl("explain", "--caller", "beta", "ghost")
 	for _, line := range []string{
 		"site          CapabilitiesSet -cap_chown, " + siteFile + ":3 <Caller @team>\n",
@@ -127,13 +135,15 @@ func TestExplainShowsWhatAppliesAndFromWhere(t *testing.T) {
 		}
 	}
 	out, _, _ = ctl("explain", "--site", "ghost")
-	for _, line := range []string{"site          CapabilitiesEngine on, built in\n", "site          CapabilitiesMode (not set), built in\n", "SessionGrace 5, " + siteFile + ":1\n"} {
+	for _, line := range []string{"site          CapabilitiesEngine on, built in\n",
+		"site          CapabilitiesMode (not set), built in\n", "SessionGrace 5, " + siteFile + ":1\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("%q is missing in %q", line, out)
 		}
 	}
 	site(t, "CapabilitiesEngine off", "CapabilitiesMode nopriv")
-	if out, _, _ := ctl("explain", "ghost"); !strings.Contains(out, "empty, and nothing in Bounding: CapabilitiesMode nopriv") {
+	if out, _, _ := ctl("explain",
+		"ghost"); !strings.Contains(out, "empty, and nothing in Bounding: CapabilitiesMode nopriv") {
 		t.Errorf("%q", out)
 	}
 	site(t, "CapabilitiesEngine off")
@@ -149,15 +159,19 @@ func TestModuleThatNeedsMoreToCloseGetsItBySet(t *testing.T) {
 	file(t, "/etc/security/namespace.conf", "/opt/poly tmpfs tmpfs root\n", 0o644)
 	closing := func(text, args string) (unmounted, found bool) {
 		site(t, text)
-		stack(t, strings.Replace(service, "session required", "session required pam_namespace.so "+args+"\nsession required", 1))
+		stack(t, above(service, "session required pam_namespace.so "+args))
 		trace := t.TempDir() + "/trace"
-		c := call{caller: "root", wrapper: []string{"strace", "-f", "-qq", "-e", "trace=umount2", "-e", "signal=none", "-o", trace}, args: []string{"ghost", "-c", "findmnt -n -o FSTYPE /opt/poly"}}
+		c := call{caller: "root",
+			wrapper: []string{"strace", "-f", "-qq", "-e", "trace=umount2", "-e", "signal=none", "-o", trace},
+			args:    []string{"ghost", "-c", "findmnt -n -o FSTYPE /opt/poly"}}
 		expectRun(t, c.run(t), "tmpfs\n")
 		for _, line := range checked(t, siteFile) {
-			found = found || strings.Contains(line, "pam_namespace.so in /etc/pam.d/capsu:") && strings.Contains(line, "CapabilitiesSet +cap_sys_admin keeps it")
+			found = found || strings.Contains(line, "pam_namespace.so in /etc/pam.d/capsu:") &&
+				strings.Contains(line, "CapabilitiesSet +cap_sys_admin keeps it")
 		}
 		// by its name, or since Linux-PAM 1.7 by a descriptor
-		return regexp.MustCompile(`umount2\("(/opt/poly|/proc/self/fd/\d+)", \w+\) += 0\b`).MatchString(must(t, "cat", trace)), found
+		return regexp.MustCompile(`umount2\("(/opt/poly|/proc/self/fd/\d+)", \w+\) += 0\b`).MatchString(must(t, "cat",
+			trace)), found
 	}
 	for _, c := range []struct {
 		text, args       string

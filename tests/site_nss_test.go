@@ -21,7 +21,9 @@ func directory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("passwd", "xcaller:x:5001:5001::/opt:/bin/sh\nxtarget:x:5002:5002::/opt:/bin/sh\nxother:x:5003:5002::/opt:/bin/sh\n", 0o644)
+	write("passwd",
+		"xcaller:x:5001:5001::/opt:/bin/sh\nxtarget:x:5002:5002::/opt:/bin/sh\nxother:x:5003:5002::/opt:/bin/sh\n",
+		0o644)
 	write("group", "xcaller:x:5001:\nxtargets:x:5002:\nxops:x:5010:xcaller\nxnet:x:5011:xtarget,ghost\n", 0o644)
 	write("shadow", "xcaller:*:19000::::::\nxtarget:"+hash+":19000::::::\nxother:"+hash+":19000::::::\n", 0o640)
 	conf := must(t, "cat", "/etc/nsswitch.conf")

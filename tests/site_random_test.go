@@ -26,7 +26,8 @@ const (
 	secondRules = "cap_net_bind_service,!cap_kill ghost alpha\nnone beta\n^cap_net_raw root\n"
 )
 
-var randomPeople = []string{"alpha", "beta", "ghost", "root", "@team", "@ghost", "@root", "@many7", "nobody-here", "@no-group"}
+var randomPeople = []string{"alpha", "beta", "ghost", "root", "@team", "@ghost", "@root", "@many7", "nobody-here",
+	"@no-group"}
 
 // randomSite makes a file of the top level and some blocks.
 func randomSite(r *rand.Rand) string {
@@ -35,7 +36,8 @@ func randomSite(r *rand.Rand) string {
 		"CapabilitiesEngine":     func() string { return pick("on", "on", "off") },
 		"CapabilitiesRootRevoke": func() string { return pick("on", "off", "OFF") },
 		"CapabilitiesSet": func() string {
-			return pick("-cap_chown", "+cap_net_raw", "+CAP_NET_RAW -cap_chown", "-cap_audit_write +cap_sys_admin", "-cap_kill -cap_chown")
+			return pick("-cap_chown", "+cap_net_raw", "+CAP_NET_RAW -cap_chown", "-cap_audit_write +cap_sys_admin",
+				"-cap_kill -cap_chown")
 		},
 		"CapabilitiesMode":  func() string { return pick("hybrid", "hybrid", "pure1e", "nopriv", "NoPriv") },
 		"RootTarget":        func() string { return pick("on", "on", "off") },
@@ -88,7 +90,8 @@ func TestExplainAndSessionsAgreeForRandomSites(t *testing.T) {
 			refused++
 			got := call{caller: caller, args: []string{target, "-c", "echo in"}}.run(t)
 			if status != 1 || got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, "capsu: "+e.Error+"\n") {
-				t.Fatalf("case %d of seed %d, %s for %s: explain says %q, the session %+v\n%s", n, *siteSeed, caller, target, e.Error, got, text)
+				t.Fatalf("case %d of seed %d, %s for %s: explain says %q, the session %+v\n%s", n, *siteSeed, caller,
+					target, e.Error, got, text)
 			}
 			continue
 		}
@@ -168,21 +171,25 @@ func agrees(t *testing.T, e explained, s map[string]setting, caller, target stri
 	default:
 		monitorUID = four("0")
 	}
-	want := map[string]string{"CapInh": hex(i), "CapAmb": hex(a), "CapPrm": hex(p), "CapBnd": hex(bounding &^ blocked), "NoNewPrivs": nnp, "Uid": four(uid)}
-	r := during(t, call{caller: caller, empty: true, setpriv: fullInheritable, args: []string{target}}, func(shell, monitor string) {
-		got := session{status: map[string]string{}, fds: map[string]string{}}
-		readProc(t, &got, shell)
-		for field, value := range want {
-			if got.status[field] != value {
-				complaint += fmt.Sprintf("the session's %s is %s, explained is %s; ", field, got.status[field], value)
+	want := map[string]string{"CapInh": hex(i), "CapAmb": hex(a), "CapPrm": hex(p), "CapBnd": hex(bounding &^ blocked),
+		"NoNewPrivs": nnp, "Uid": four(uid)}
+	r := during(t, call{caller: caller, empty: true, setpriv: fullInheritable, args: []string{target}},
+		func(shell, monitor string) {
+			got := session{status: map[string]string{}, fds: map[string]string{}}
+			readProc(t, &got, shell)
+			for field, value := range want {
+				if got.status[field] != value {
+					complaint += fmt.Sprintf("the session's %s is %s, explained is %s; ", field, got.status[field], value)
+				}
 			}
-		}
-		leaderIs(t, monitor, map[string]string{"Uid": monitorUID, "CapPrm": hex(keep), "CapEff": hex(0)})
-	})
+			leaderIs(t, monitor, map[string]string{"Uid": monitorUID, "CapPrm": hex(keep), "CapEff": hex(0)})
+		})
 	if r.status != 0 {
 		complaint += fmt.Sprintf("status %d, %q", r.status, r.stderr)
 	}
-	if got := (call{caller: caller, setpriv: fullInheritable, args: []string{target, "-c", "/usr/sbin/capsh --print | grep Securebits:"}}).run(t).stdout; !strings.Contains(got, "/0x"+strconv.FormatInt(int64(bits), 16)+"/") {
+	if got := (call{caller: caller, setpriv: fullInheritable, args: []string{target, "-c",
+		"/usr/sbin/capsh --print | grep Securebits:"}}).run(t).stdout; !strings.Contains(got,
+		"/0x"+strconv.FormatInt(int64(bits), 16)+"/") {
 		complaint += fmt.Sprintf("securebits %q, explained is %#x", got, bits)
 	}
 	return complaint

@@ -36,13 +36,14 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 	t.Cleanup(func() { sleeper.Process.Kill(); sleeper.Wait() })
 	pid := strconv.Itoa(sleeper.Process.Pid)
 	eventually(t, "the sleeper", func() bool {
-		return strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta sleep") || strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta     sleep")
+		return strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta sleep") ||
+			strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta     sleep")
 	})
 	file(t, "/opt/roots-file", "", 0o600)
 	file(t, "/etc/shadow", must(t, "cat", "/etc/shadow"), 0o640)
 	setPassword(t, "root", password)
 	policy(t, "")
-	stack(t, strings.Replace(service, "session required", "session required /opt/attempts.so /opt/attempted /opt/roots-file "+pid+"\nsession required", 1))
+	stack(t, above(service, "session required /opt/attempts.so /opt/attempted /opt/roots-file "+pid))
 	guard := id(t, "-u", "capsu")
 	try := "/opt/attempts /opt/roots-file " + pid
 	for _, c := range []rootCase{{true, true}, {true, false}, {false, true}, {false, false}} {
@@ -92,7 +93,8 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 					}
 				}
 				// a session with uid 0 and no capability cannot signal it either
-				if err := exec.Command("setpriv", "--securebits", "+noroot", "--bounding-set", "-all", "kill", "-0", monitor).Run(); c.revoke && err == nil {
+				if err := exec.Command("setpriv", "--securebits", "+noroot", "--bounding-set", "-all", "kill", "-0",
+					monitor).Run(); c.revoke && err == nil {
 					t.Error("uid 0 without capabilities can signal the monitor")
 				}
 			})
@@ -139,7 +141,9 @@ func TestLessCannotBeHadOfAllThatRootHas(t *testing.T) {
 	site(t, "CapabilitiesRootRevoke off")
 	for _, args := range [][]string{{"-C", ""}, {"--drop", "cap_kill"}} {
 		r := call{caller: "root", args: append(args, "root", "-c", "echo in")}.run(t)
-		expectRefusal(t, r, "-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off", "hint: ")
+		expectRefusal(t, r,
+			"-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off",
+			"hint: ")
 	}
 	site(t, "")
 	expectRun(t, call{caller: "root", args: []string{"--drop", "cap_kill", "root", "-c", "echo in"}}.run(t), "in\n")

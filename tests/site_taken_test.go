@@ -62,7 +62,8 @@ func TestAHelperHasNoMoreWhateverCapabilitiesSetTakes(t *testing.T) {
 						switch {
 						case field == "Uid" && slices.Contains(strings.Fields(value), guard):
 							t.Errorf("it is the guard: %s", line)
-						case caller != "root" && (field == "CapPrm" || field == "CapEff") && (err != nil || bits&^helperMay(t, phase) != 0):
+						case caller != "root" && (field == "CapPrm" || field == "CapEff") &&
+							(err != nil || bits&^helperMay(t, phase) != 0):
 							t.Errorf("it has more than capsu: %s", line)
 						}
 					}
@@ -81,7 +82,8 @@ func TestRootHasSessionsWhateverSecurebitsAreLocked(t *testing.T) {
 			t.Run(bits+" "+conf, func(t *testing.T) {
 				site(t, conf)
 				sessions := recorded(t)
-				r := call{caller: "root", setpriv: []string{"--securebits", bits}, args: []string{"ghost", "-c", "echo in; exit 7"}}.run(t)
+				r := call{caller: "root", setpriv: []string{"--securebits", bits},
+					args: []string{"ghost", "-c", "echo in; exit 7"}}.run(t)
 				if r.status != 7 || r.stdout != "in\n" || strings.Count(sessions(), "close_session") != 1 {
 					t.Errorf("status %d, %q, %q, records %q", r.status, r.stdout, r.stderr, sessions())
 				}

@@ -35,7 +35,8 @@ func TestPtyDirective(t *testing.T) {
 		})
 	}
 	site(t, "Pty on")
-	if r := (call{caller: "root", args: []string{"ghost", "-c", "tty"}}).run(t); !strings.HasPrefix(r.stdout, "/dev/pts/") {
+	if r := (call{caller: "root", args: []string{"ghost", "-c", "tty"}}).run(t); !strings.HasPrefix(r.stdout,
+		"/dev/pts/") {
 		t.Errorf("Pty on between pipes: %q %q", r.stdout, r.stderr)
 	}
 }
@@ -46,15 +47,20 @@ func TestTerminalOwnerDirective(t *testing.T) {
 		conf, line string
 		want       string // after one another: of the session's terminal, of ours afterwards
 	}{
-		"on":                     {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner ghost\nowner alpha\n"},
-		"default":                {"# nothing", " -T - ghost -c \"" + owner + "\"", "owner alpha\nowner alpha\n"},
-		"no login":               {"TerminalOwner on", " -T ghost --session-command \"" + owner + "\"", "owner alpha\nowner alpha\n"},
-		"killed by a signal":     {"TerminalOwner on", " -T - ghost -c \"" + owner + "; kill -KILL \\$\\$\"", "owner ghost\nowner alpha\n"},
-		"a shell that is not":    {"TerminalOwner on", " -T - -s /no/shell ghost", "owner alpha\n"},
-		"a pseudo-terminal":      {"TerminalOwner on", " -P - ghost -c \"stat -c 'owner %U' $(tty)\"", "owner alpha\nowner alpha\n"},
-		"by another name":        {"TerminalOwner on", " -T - ghost -c \"" + owner + "\" </dev/tty", "owner alpha\nowner alpha\n"},
-		"somebody else's":        {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner beta\nowner beta\n"},
-		"not the chown to do so": {"TerminalOwner on\nCapabilitiesSet -cap_chown", " -T - ghost -c \"" + owner + "\"", "owner ghost\n"},
+		"on":      {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner ghost\nowner alpha\n"},
+		"default": {"# nothing", " -T - ghost -c \"" + owner + "\"", "owner alpha\nowner alpha\n"},
+		"no login": {"TerminalOwner on", " -T ghost --session-command \"" + owner + "\"",
+			"owner alpha\nowner alpha\n"},
+		"killed by a signal": {"TerminalOwner on", " -T - ghost -c \"" + owner + "; kill -KILL \\$\\$\"",
+			"owner ghost\nowner alpha\n"},
+		"a shell that is not": {"TerminalOwner on", " -T - -s /no/shell ghost", "owner alpha\n"},
+		"a pseudo-terminal": {"TerminalOwner on", " -P - ghost -c \"stat -c 'owner %U' $(tty)\"",
+			"owner alpha\nowner alpha\n"},
+		"by another name": {"TerminalOwner on", " -T - ghost -c \"" + owner + "\" </dev/tty",
+			"owner alpha\nowner alpha\n"},
+		"somebody else's": {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner beta\nowner beta\n"},
+		"not the chown to do so": {"TerminalOwner on\nCapabilitiesSet -cap_chown", " -T - ghost -c \"" + owner + "\"",
+			"owner ghost\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			site(t, c.conf)
@@ -72,7 +78,8 @@ func TestTerminalOwnerDirective(t *testing.T) {
 					got += line
 				}
 			}
-			if !strings.HasPrefix(got, c.want) || strings.Count(got, "\n") != strings.Count(c.want, "\n") && !strings.Contains(c.conf, "-cap_chown") {
+			if !strings.HasPrefix(got, c.want) ||
+				strings.Count(got, "\n") != strings.Count(c.want, "\n") && !strings.Contains(c.conf, "-cap_chown") {
 				t.Errorf("%q, want %q; the screen: %q", got, c.want, x.screen())
 			}
 			if strings.Contains(c.conf, "-cap_chown") && !strings.Contains(x.screen(), "CapabilitiesSet") {

@@ -19,7 +19,8 @@ import (
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir() + "/tree"
-	must(t, "sh", "-c", `mkdir -p "$0/sub dir" && cd "$0" && head -c 300000 /dev/urandom >data && : >'sub dir/a "quoted" name' &&
+	must(t, "sh", "-c",
+		`mkdir -p "$0/sub dir" && cd "$0" && head -c 300000 /dev/urandom >data && : >'sub dir/a "quoted" name' &&
 		printf 'x\r\n\0' >'sub dir/$HOME' && chmod 750 'sub dir' && ln -s data link`, dir)
 	return dir
 }
@@ -54,7 +55,8 @@ func sshGit(t *testing.T, s *sshd) {
 	commit(dir+"/two", "second")
 	git("-C", dir+"/two", "push", "-q", "origin", "main")
 	git("-C", dir+"/one", "fetch", "-q")
-	if one, two := git("-C", dir+"/one", "rev-parse", "origin/main"), git("-C", dir+"/two", "rev-parse", "main"); one != two {
+	one, two := git("-C", dir+"/one", "rev-parse", "origin/main"), git("-C", dir+"/two", "rev-parse", "main")
+	if one != two {
 		t.Errorf("fetched %s, pushed %s", one, two)
 	}
 }
@@ -65,7 +67,9 @@ func sshSFTP(t *testing.T, s *sshd) {
 		args := append(s.options("key"), "-q", "-s", subsystem, "-b", "-", host)
 		if strings.Contains(subsystem, " ") { // no name of a subsystem: what a client may say itself
 			wrapper := dir + "/../ssh"
-			file(t, wrapper, "#!/bin/sh\nfor a; do shift; [ \"$a\" = -s ] || [ \"$a\" = sftp ] || set -- \"$@\" \"$a\"; done\nexec ssh \"$@\" '"+subsystem+"'\n", 0o755)
+			file(t, wrapper, `#!/bin/sh
+for a; do shift; [ "$a" = -s ] || [ "$a" = sftp ] || set -- "$@" "$a"; done
+exec ssh "$@" '`+subsystem+"'\n", 0o755)
 			args = append(s.options("key"), "-q", "-S", wrapper, "-b", "-", host)
 		}
 		cmd := exec.Command("sftp", args...)
@@ -183,7 +187,8 @@ func sshClientKilled(t *testing.T, s *sshd) {
 // The end of standard input is not the client's end: here the session sees it,
 // and goes on for as long as it likes. Nobody computes meanwhile.
 func sshEndOfInput(t *testing.T, s *sshd) {
-	cmd, in, out := s.started("echo started; cat; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on; cat; read go </opt/ssh-go; echo end; exit 5")
+	cmd, in, out := s.started("echo started; cat; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on; cat; " +
+		"read go </opt/ssh-go; echo end; exit 5")
 	must(t, "mkfifo", "-m", "666", "/opt/ssh-go")
 	t.Cleanup(func() { os.Remove("/opt/ssh-go") })
 	before, began := computed(t), time.Now()
@@ -223,7 +228,8 @@ func sshNoPermission(t *testing.T, s *sshd) {
 	}
 	refused("other", "pam_authenticate: Authentication failure") // a target who is none
 	refused("asks", `prompt: "Password: ", and nobody may be asked`)
-	file(t, "/etc/pam.d/capsu-ssh", "auth required pam_permit.so\naccount required pam_deny.so\nsession required pam_permit.so\n", 0o644)
+	file(t, "/etc/pam.d/capsu-ssh",
+		"auth required pam_permit.so\naccount required pam_deny.so\nsession required pam_permit.so\n", 0o644)
 	refused("key", "pam_acct_mgmt: ")
 	file(t, "/etc/pam.d/capsu-ssh", must(t, "cat", "../pam.d/capsu-ssh"), 0o644)
 	file(t, siteFile, "Services capsu-ssh\n", 0o644) // anybody may name it
@@ -234,14 +240,16 @@ func sshNoPermission(t *testing.T, s *sshd) {
 // What modules and capsu want to say is in the log, not in somebody's data.
 func sshPAMSpeaks(t *testing.T, s *sshd) {
 	file(t, "/etc/pam.d/capsu-ssh", "auth optional pam_echo.so from auth\n"+
-		"auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_echo.so from session\nsession required pam_permit.so\n", 0o644)
+		"auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_echo.so from session\n"+
+		"session required pam_permit.so\n", 0o644)
 	must(t, "mv", "/home/ghost", "/home/ghost.away")
 	t.Cleanup(func() { must(t, "mv", "/home/ghost.away", "/home/ghost") })
 	log := logged(t)
 	expectExactly(t, "a command", s.run("key", "in", "cat; pwd; kill -TERM $$"), "in/\n", "", 143)
 	var got string
 	eventually(t, "the log", func() bool { got = log(); return strings.Contains(got, "Terminated") })
-	for _, want := range []string{"PAM: from auth\n", "warning: home directory /home/ghost: no such file or directory\n"} {
+	for _, want := range []string{"PAM: from auth\n",
+		"warning: home directory /home/ghost: no such file or directory\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in %q", want, got)
 		}
@@ -250,19 +258,21 @@ func sshPAMSpeaks(t *testing.T, s *sshd) {
 
 // -n alone, of a person's script.
 func TestNonInteractiveAsksNobodyAndReadsNothing(t *testing.T) {
-	asked := "capsu: prompt: \"Password: \", and nobody may be asked\ncapsu: hint: -n needs a PAM service that asks nothing; --service names another one\n"
+	asked := "capsu: prompt: \"Password: \", and nobody may be asked\n" +
+		"capsu: hint: -n needs a PAM service that asks nothing; --service names another one\n"
 	for _, option := range []string{"-n", "--non-interactive"} {
-		r := call{args: []string{option, "ghost", "-c", "echo in the session"}, wrapper: []string{"sh", "-c", `"$@"; echo "status $?"; cat`, "sh"}}.run(t)
+		r := call{args: []string{option, "ghost", "-c", "echo in the session"},
+			wrapper: []string{"sh", "-c", `"$@"; echo "status $?"; cat`, "sh"}}.run(t)
 		if want := "status 1\n" + password + "\n"; r.stdout != want || r.stderr != asked {
 			t.Errorf("%s: stdout %q, stderr %q, want %q, %q", option, r.stdout, r.stderr, want, asked)
 		}
 	}
-	stack(t, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+	stack(t, permitting)
 	expectRun(t, call{args: []string{"-n", "ghost", "-c", "cat"}}.run(t), password+"\n")
 }
 
 func TestServicesThatMayBeNamed(t *testing.T) {
-	file(t, "/etc/pam.d/open-door", "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n", 0o644)
+	file(t, "/etc/pam.d/open-door", permitting, 0o644)
 	use := func(caller, service string) result {
 		return call{caller: caller, args: []string{"--service", service, "ghost", "-c", "id -un"}, empty: true}.run(t)
 	}
@@ -280,13 +290,14 @@ func TestServicesThatMayBeNamed(t *testing.T) {
 // The other ends of standard output and error are two: who has left one has not
 // left the session, and costs nothing.
 func TestTheReaderOfOneOutputMayLeave(t *testing.T) {
-	file(t, "/etc/pam.d/open-door", "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n", 0o644)
+	file(t, "/etc/pam.d/open-door", permitting, 0o644)
 	file(t, siteFile, "Services open-door\n", 0o644)
 	for _, sockets := range []bool{false, true} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		script := `printf 'started\n'; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on >&2; exec sleep 1000`
-		c := call{args: []string{"--forced-command", "--service", "open-door", "ghost"}, env: []string{"PATH=/bin:/usr/bin", "SSH_ORIGINAL_COMMAND=" + script}}
+		c := call{args: []string{"--forced-command", "--service", "open-door", "ghost"},
+			env: []string{"PATH=/bin:/usr/bin", "SSH_ORIGINAL_COMMAND=" + script}}
 		cmd := c.command(ctx)
 		out, errs := bothEnds(t, sockets), bothEnds(t, sockets)
 		cmd.Stdout, cmd.Stderr = out[1], errs[1]

@@ -17,7 +17,9 @@ import (
 
 func TestTheRecipeOfTheReadmeIsTheOneTested(t *testing.T) {
 	text := must(t, "sh", "-c", "sed 's/^    //' ../README.md")
-	for _, part := range []string{keysSite, fmt.Sprintf(keysLine, "/usr/local/bin/capsu", recipe+"deploy", "ssh-ed25519 "), "groupadd " + keysTarget + "\n"} {
+	for _, part := range []string{keysSite,
+		fmt.Sprintf(keysLine, "/usr/local/bin/capsu", recipe+"deploy", "ssh-ed25519 "),
+		"groupadd " + keysTarget + "\n"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the README has no %q", part)
 		}
@@ -36,9 +38,10 @@ func TestSSHForcedCommand(t *testing.T) {
 		"unlisted": "--service capsu-l ghost",
 	})
 	for name, f := range map[string]func(*testing.T, *sshd){
-		"statuses": sshStatuses, "streams": sshStreams, "hostile": sshHostile, "tuple": sshTuple, "environment": sshEnvironment,
-		"rsync": sshRsync, "git": sshGit, "sftp": sshSFTP, "terminal": sshTerminal, "many": sshMany, "descriptors": sshDescriptors,
-		"client killed": sshClientKilled, "end of input": sshEndOfInput, "no permission": sshNoPermission, "PAM speaks": sshPAMSpeaks,
+		"statuses": sshStatuses, "streams": sshStreams, "hostile": sshHostile, "tuple": sshTuple,
+		"environment": sshEnvironment, "rsync": sshRsync, "git": sshGit, "sftp": sshSFTP, "terminal": sshTerminal,
+		"many": sshMany, "descriptors": sshDescriptors, "client killed": sshClientKilled,
+		"end of input": sshEndOfInput, "no permission": sshNoPermission, "PAM speaks": sshPAMSpeaks,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, &sshd{t, s.dir, s.port}) })
 	}
@@ -53,9 +56,11 @@ func sshStatuses(t *testing.T, s *sshd) {
 	}
 	must(t, "useradd", "-M", "-s", "/no/such/shell", "-G", keysTarget, "gone")
 	t.Cleanup(func() { must(t, "userdel", "gone") })
-	expectExactly(t, "a shell that is missing", s.run("gone", "", "true"), "", "capsu: /no/such/shell: no such file or directory\n", 127)
+	expectExactly(t, "a shell that is missing", s.run("gone", "", "true"), "",
+		"capsu: /no/such/shell: no such file or directory\n", 127)
 	must(t, "usermod", "-s", "/etc/passwd", "gone")
-	expectExactly(t, "a shell that cannot be run", s.run("gone", "", "true"), "", "capsu: /etc/passwd: permission denied\n", 126)
+	expectExactly(t, "a shell that cannot be run", s.run("gone", "", "true"), "",
+		"capsu: /etc/passwd: permission denied\n", 126)
 	expectExactly(t, "no command and no terminal", s.run("key", ""),
 		"", "capsu: --forced-command: no command of the ssh client's, and no terminal for a login\n", 1)
 	expectExactly(t, "a service that is not listed", s.run("unlisted", "", "id"), "",
@@ -63,9 +68,11 @@ func sshStatuses(t *testing.T, s *sshd) {
 }
 
 func sshStreams(t *testing.T, s *sshd) {
-	expectExactly(t, "both", s.run("key", "in\n", "cat; echo err >&2; id -un; pwd"), "in\nghost\n/home/ghost\n", "err\n", 0)
+	expectExactly(t, "both", s.run("key", "in\n", "cat; echo err >&2; id -un; pwd"), "in\nghost\n/home/ghost\n",
+		"err\n", 0)
 	file(t, siteFile, keysSite+"Pty on\n", 0o644) // never without a terminal
-	expectExactly(t, "Pty on", s.run("key", "\x04\x03a\r\n", "cat; tty; readlink /proc/$$/fd/0 | sed 's/:.*//'"), "\x04\x03a\r\nnot a tty\npipe\n", "", 0)
+	expectExactly(t, "Pty on", s.run("key", "\x04\x03a\r\n", "cat; tty; readlink /proc/$$/fd/0 | sed 's/:.*//'"),
+		"\x04\x03a\r\nnot a tty\npipe\n", "", 0)
 
 	const size = 100_000_000
 	must(t, "sh", "-c", fmt.Sprintf("head -c %d /dev/urandom >%s/data", size, s.dir))
@@ -96,7 +103,8 @@ func sshHostile(t *testing.T, s *sshd) {
 		`echo "a  b" 'c"d' \$HOME \\ $((1+1)) *.none; echo "$0" "$#"`,
 		"echo one\necho two\n\n",
 		"echo '", "-x", "-c id", "--", "--help", "-C ^cap_net_raw,cap_kill root", "--service capsu -l root", "- root",
-		"ghost -c id", "; id -un", "$(id -un)", "`id -un`", "echo \x01\x1b[31m\xff", " id -un", "internal-sftp;id -un", "'internal-sftp'",
+		"ghost -c id", "; id -un", "$(id -un)", "`id -un`", "echo \x01\x1b[31m\xff", " id -un", "internal-sftp;id -un",
+		"'internal-sftp'",
 	} {
 		cmd := exec.Command("runuser", "-u", "ghost", "--", "sh", "-c", command)
 		cmd.Dir, cmd.Env = "/home/ghost", []string{path, "HOME=/home/ghost"}
@@ -122,13 +130,16 @@ func sets(text string) string {
 
 func sshTuple(t *testing.T, s *sshd) {
 	const show = "cat /proc/self/status"
-	if got := sets(s.run("key", "", show).stdout); !strings.Contains(got, "CapInh:0000000000002020 ") || !strings.Contains(got, "CapAmb:0000000000002000 NoNewPrivs:0") {
+	if got := sets(s.run("key", "", show).stdout); !strings.Contains(got, "CapInh:0000000000002020 ") ||
+		!strings.Contains(got, "CapAmb:0000000000002000 NoNewPrivs:0") {
 		t.Errorf("the grant: %s", got)
 	}
 	const small, none = "CapInh:0000000000000020 CapPrm:0000000000000000 ", "CapAmb:0000000000000000 NoNewPrivs:1"
 	for _, command := range []string{
-		show, "exec " + show, "true -C ^cap_net_raw,cap_kill ghost; " + show, "true --capabilities=all\n" + show, "SSH_ORIGINAL_COMMAND= " + show,
-		program + " --forced-command " + recipe + "ghost 2>/dev/null;" + show, // one inside is ghost's, who is in no group of keys
+		show, "exec " + show, "true -C ^cap_net_raw,cap_kill ghost; " + show, "true --capabilities=all\n" + show,
+		"SSH_ORIGINAL_COMMAND= " + show,
+		// one inside is ghost's, who is in no group of keys
+		program + " --forced-command " + recipe + "ghost 2>/dev/null;" + show,
 	} {
 		if got := sets(s.run("small", "", command).stdout); !strings.Contains(got, small) || !strings.Contains(got, none) {
 			t.Errorf("%s: %s", command, got)
@@ -158,7 +169,8 @@ func sshEnvironment(t *testing.T, s *sshd) {
 	if !strings.HasPrefix(got["SSH_CONNECTION"], "127.0.0.1 ") || !strings.HasPrefix(got["SSH_CLIENT"], "127.0.0.1 ") {
 		t.Errorf("of the connection: %q", got)
 	}
-	for name, want := range map[string]string{"HOME": "/home/ghost", "USER": "ghost", "LOGNAME": "ghost", "SHELL": "/bin/sh", "LC_TEST": "-C all"} {
+	for name, want := range map[string]string{"HOME": "/home/ghost", "USER": "ghost", "LOGNAME": "ghost",
+		"SHELL": "/bin/sh", "LC_TEST": "-C all"} {
 		if got[name] != want {
 			t.Errorf("%s=%q, want %q", name, got[name], want)
 		}

@@ -95,10 +95,13 @@ func oddities() (all []oddity) {
 	add("nnp", "no_new_privs: ", nil)
 	add("userns", "user namespace", nil)
 	for _, entry := range []string{
-		"GODEBUG=inittrace=1,schedtrace=1", "GOGC=1", "GOMAXPROCS=99", "GOMEMLIMIT=1", "GOTRACEBACK=crash", "GORACE=x", "GOCOVERDIR=/nowhere",
-		"LD_PRELOAD=/nowhere.so", "LD_LIBRARY_PATH=/nowhere", "LD_DEBUG=all", "GCONV_PATH=/tmp", "LOCPATH=/tmp", "LANG=xx_XX.UTF-8", "LC_ALL=tr_TR",
-		"TZ=/dev/zero", "TZ=:/etc/shadow", "NLSPATH=%s", "MALLOC_CHECK_=3", "MALLOC_PERTURB_=1", "HOSTALIASES=/etc/shadow", "TMPDIR=/nowhere",
-		"no-equals", "=x", "TERM=", "PATH=", "POSIXLY_CORRECT=1", "XDG_SEAT=seat0", "A=1\nB=2", "GLIBC_TUNABLES=glibc.malloc.check=3",
+		"GODEBUG=inittrace=1,schedtrace=1", "GOGC=1", "GOMAXPROCS=99", "GOMEMLIMIT=1", "GOTRACEBACK=crash",
+		"GORACE=x", "GOCOVERDIR=/nowhere", "LD_PRELOAD=/nowhere.so", "LD_LIBRARY_PATH=/nowhere", "LD_DEBUG=all",
+		"GCONV_PATH=/tmp", "LOCPATH=/tmp", "LANG=xx_XX.UTF-8", "LC_ALL=tr_TR",
+		"TZ=/dev/zero", "TZ=:/etc/shadow", "NLSPATH=%s", "MALLOC_CHECK_=3", "MALLOC_PERTURB_=1",
+		"HOSTALIASES=/etc/shadow", "TMPDIR=/nowhere",
+		"no-equals", "=x", "TERM=", "PATH=", "POSIXLY_CORRECT=1", "XDG_SEAT=seat0", "A=1\nB=2",
+		"GLIBC_TUNABLES=glibc.malloc.check=3",
 	} {
 		add("env="+entry, "", nil)
 	}
@@ -229,7 +232,8 @@ func tryState(t *testing.T, worker int, state []oddity) (session bool, complaint
 	case status >= 94 && status <= 99:
 		return false, "the test's own program failed: " + errs.String()
 	}
-	for _, crash := range []string{"goroutine", "fatal error", "panic:", "SIGABRT", "SIGSEGV", "internal error", "gc 1 @", "init ", "monitor: ended"} {
+	for _, crash := range []string{"goroutine", "fatal error", "panic:", "SIGABRT", "SIGSEGV", "internal error",
+		"gc 1 @", "init ", "monitor: ended"} {
 		if strings.Contains(errs.String()+out.String(), crash) {
 			return false, "crash text: " + errs.String()
 		}
@@ -256,7 +260,8 @@ func judgeRefusal(state []oddity, status int, stderr string, refusals []string) 
 	}
 	for _, o := range state {
 		n, ok := strings.CutPrefix(o.words, "drop=")
-		if c, err := strconv.Atoi(n); ok && err == nil && slices.Contains(dropped, cap.Value(c)) && strings.Contains(stderr, "authentication failure") {
+		if c, err := strconv.Atoi(n); ok && err == nil && slices.Contains(dropped, cap.Value(c)) &&
+			strings.Contains(stderr, "authentication failure") {
 			return ""
 		}
 	}
@@ -281,8 +286,10 @@ func (e *expected) judge(t *testing.T, text string) string {
 	e.fields["NoNewPrivs"] = "0"
 	e.fields["Securebits"] = strconv.Itoa(e.securebits)
 	e.fields["Descriptors"] = "0 1 2"
-	for field, bits := range map[string]uint64{"CapInh": netRaw | kill, "CapPrm": netRaw, "CapEff": netRaw, "CapAmb": netRaw,
-		"CapBnd": e.bounding, "SigIgn": e.ignored, "SigBlk": e.blocked} {
+	for field, bits := range map[string]uint64{
+		"CapInh": netRaw | kill, "CapPrm": netRaw, "CapEff": netRaw, "CapAmb": netRaw,
+		"CapBnd": e.bounding, "SigIgn": e.ignored, "SigBlk": e.blocked,
+	} {
 		e.fields[field] = fmt.Sprintf("%016x", bits)
 	}
 	for field, want := range e.fields {

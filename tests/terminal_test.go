@@ -49,7 +49,8 @@ func TestTermAtThePromptLeavesTheTerminalWhole(t *testing.T) {
 }
 
 func TestKillOfTheFrontAtThePromptLeavesTheTerminalWhole(t *testing.T) {
-	x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; while [ $(pgrep -r D,R,S,T -c -x capsu) != 0 ]; do sleep 0.1; done; stty -g`)
+	x := onTerminal(t, "alpha", `stty -g; `+program+
+		` ghost; echo "status $?"; while [ $(pgrep -r D,R,S,T -c -x capsu) != 0 ]; do sleep 0.1; done; stty -g`)
 	x.await("Password: ")
 	must(t, "pkill", "-KILL", "-x", "-o", "capsu")
 	x.end()

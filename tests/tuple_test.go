@@ -14,22 +14,30 @@ func TestSessionHasExactlyTheTupleOfItsRule(t *testing.T) {
 		caller call
 		want   tuple
 	}{
-		"no rule":                           {"", "ghost", call{}, tuple{}},
-		"no rule, caller has inheritable":   {"", "ghost", call{setpriv: fullInheritable}, tuple{}},
-		"ambient, inheritable, blocked":     {"^cap_net_raw,cap_kill,!cap_chown ghost", "ghost", call{}, tuple{netRaw | kill, netRaw, netRaw, chown}},
-		"none, caller has inheritable":      {"none ghost", "ghost", call{setpriv: fullInheritable}, tuple{}},
-		"all, caller has inheritable":       {"all ghost", "ghost", call{setpriv: fullInheritable}, tuple{i: chown | kill}},
-		"set, caller has inheritable":       {"cap_net_raw ghost", "ghost", call{setpriv: fullInheritable}, tuple{i: netRaw}},
-		"ambient and blocked, both":         {"!^cap_net_raw,!%cap_kill ghost", "ghost", call{}, tuple{netRaw | kill, netRaw, netRaw, netRaw | kill}},
-		"blocked only":                      {"!cap_chown ghost", "ghost", call{}, tuple{blocked: chown}},
-		"ambient by group":                  {"^cap_net_bind_service @team", "beta", call{}, tuple{netBind, netBind, netBind, nothing}},
-		"group of others":                   {"^cap_net_bind_service @team", "ghost", call{}, tuple{}},
-		"wildcard after another's rule":     {"all alpha\n^cap_net_raw *", "ghost", call{}, tuple{netRaw, netRaw, netRaw, nothing}},
-		"first match wins":                  {"cap_kill ghost\n^cap_net_raw ghost", "ghost", call{}, tuple{i: kill}},
-		"root calls":                        {"^cap_net_raw,!cap_chown ghost", "ghost", call{caller: "root"}, tuple{netRaw, netRaw, netRaw, chown}},
-		"root calls, no rule":               {"", "ghost", call{caller: "root"}, tuple{}},
-		"root calls, all, has inheritable":  {"all ghost", "ghost", call{caller: "root", setpriv: fullInheritable}, tuple{i: chown | kill}},
-		"root calls, beyond the file's set": {"^cap_sys_admin ghost", "ghost", call{caller: "root"}, tuple{1 << 21, 1 << 21, 1 << 21, nothing}},
+		"no rule":                         {"", "ghost", call{}, tuple{}},
+		"no rule, caller has inheritable": {"", "ghost", call{setpriv: fullInheritable}, tuple{}},
+		"ambient, inheritable, blocked": {"^cap_net_raw,cap_kill,!cap_chown ghost", "ghost", call{},
+			tuple{netRaw | kill, netRaw, netRaw, chown}},
+		"none, caller has inheritable": {"none ghost", "ghost", call{setpriv: fullInheritable}, tuple{}},
+		"all, caller has inheritable":  {"all ghost", "ghost", call{setpriv: fullInheritable}, tuple{i: chown | kill}},
+		"set, caller has inheritable": {"cap_net_raw ghost", "ghost", call{setpriv: fullInheritable},
+			tuple{i: netRaw}},
+		"ambient and blocked, both": {"!^cap_net_raw,!%cap_kill ghost", "ghost", call{},
+			tuple{netRaw | kill, netRaw, netRaw, netRaw | kill}},
+		"blocked only": {"!cap_chown ghost", "ghost", call{}, tuple{blocked: chown}},
+		"ambient by group": {"^cap_net_bind_service @team", "beta", call{},
+			tuple{netBind, netBind, netBind, nothing}},
+		"group of others": {"^cap_net_bind_service @team", "ghost", call{}, tuple{}},
+		"wildcard after another's rule": {"all alpha\n^cap_net_raw *", "ghost", call{},
+			tuple{netRaw, netRaw, netRaw, nothing}},
+		"first match wins": {"cap_kill ghost\n^cap_net_raw ghost", "ghost", call{}, tuple{i: kill}},
+		"root calls": {"^cap_net_raw,!cap_chown ghost", "ghost", call{caller: "root"},
+			tuple{netRaw, netRaw, netRaw, chown}},
+		"root calls, no rule": {"", "ghost", call{caller: "root"}, tuple{}},
+		"root calls, all, has inheritable": {"all ghost", "ghost", call{caller: "root", setpriv: fullInheritable},
+			tuple{i: chown | kill}},
+		"root calls, beyond the file's set": {"^cap_sys_admin ghost", "ghost", call{caller: "root"},
+			tuple{1 << 21, 1 << 21, 1 << 21, nothing}},
 	} {
 		for _, option := range []string{"-T", "-P"} {
 			t.Run(name+" "+option, func(t *testing.T) {
@@ -53,14 +61,16 @@ func TestTheLeaderOfASessionHasNothing(t *testing.T) {
 		readProc(t, &s, leader)
 		for field, want := range map[string]string{
 			"Uid": strings.Join([]string{ghost, ghost, ghost, ghost}, " "), "Threads": "1", "NoNewPrivs": "1",
-			"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapAmb": "0000000000000000",
+			"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000",
+			"CapAmb": "0000000000000000",
 		} {
 			if s.status[field] != want {
 				t.Errorf("%s is %q, want %q", field, s.status[field], want)
 			}
 		}
 		for _, to := range s.fds {
-			if !strings.HasPrefix(to, "/dev/pts/") && !strings.HasPrefix(to, "socket:") && !strings.HasPrefix(to, "anon_inode:") && !strings.HasPrefix(to, "pipe:") {
+			if !strings.HasPrefix(to, "/dev/pts/") && !strings.HasPrefix(to, "socket:") &&
+				!strings.HasPrefix(to, "anon_inode:") && !strings.HasPrefix(to, "pipe:") {
 				t.Errorf("it has %s open", to)
 			}
 		}
@@ -100,10 +110,11 @@ func TestRealPamCapInTheStack(t *testing.T) {
 		rules string
 		want  tuple
 	}{
-		"deferred, no rule of capsu's own":     {"keepcaps defer", "", ofOther},
-		"not deferred, no rule":                {"", "", ofOther},
-		"keepcaps, not deferred, no rule":      {"keepcaps", "", ofOther},
-		"deferred, another rule decides":       {"keepcaps defer", "^cap_net_bind_service ghost", tuple{netBind, netBind, netBind, chown}},
+		"deferred, no rule of capsu's own": {"keepcaps defer", "", ofOther},
+		"not deferred, no rule":            {"", "", ofOther},
+		"keepcaps, not deferred, no rule":  {"keepcaps", "", ofOther},
+		"deferred, another rule decides": {"keepcaps defer", "^cap_net_bind_service ghost",
+			tuple{netBind, netBind, netBind, chown}},
 		"not deferred, another rule decides":   {"", "cap_net_bind_service ghost", tuple{i: netBind, blocked: chown}},
 		"deferred, Ambient taken back":         {"keepcaps defer", "cap_net_raw ghost", tuple{i: netRaw, blocked: chown}},
 		"not deferred, Ambient taken back":     {"", "cap_net_raw ghost", tuple{i: netRaw, blocked: chown}},

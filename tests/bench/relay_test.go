@@ -25,7 +25,8 @@ func permitted(t *testing.T) {
 	for _, user := range []string{"alpha", "ghost"} {
 		must(t, "useradd", "-m", "-s", "/bin/sh", user)
 	}
-	write(t, "/etc/pam.d/capsu", "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+	write(t, "/etc/pam.d/capsu",
+		"auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 }
 
 func asAlpha(args ...string) *exec.Cmd {
@@ -75,7 +76,8 @@ func TestThroughput(t *testing.T) {
 	}
 	ratio := ratios[rounds/2]
 	fmt.Printf("%-46s %10s %13s %8s\n", "100 MB through a pseudo-terminal", "script -qc", "capsu -P", "ratio")
-	fmt.Printf("%-46s %5.0f MB/s %8.0f MB/s %8.2f\n", "rate, median", much/1e6/script[rounds/2], much/1e6/capsu[rounds/2], ratio)
+	fmt.Printf("%-46s %5.0f MB/s %8.0f MB/s %8.2f\n", "rate, median", much/1e6/script[rounds/2],
+		much/1e6/capsu[rounds/2], ratio)
 	if ratio < 0.8 {
 		t.Errorf("ratio of rates %.2f, all %.2f; at least 0.8 is wanted", ratio, ratios)
 	}
@@ -110,7 +112,8 @@ func copiesNothing(t *testing.T) {
 		return counts
 	}
 	before := done()
-	for since, end := time.Now(), time.Now().Add(time.Minute); time.Since(since) < 300*time.Millisecond; time.Sleep(10 * time.Millisecond) {
+	end := time.Now().Add(time.Minute)
+	for since := time.Now(); time.Since(since) < 300*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 		if now := done(); now != before {
 			before, since = now, time.Now()
 		}

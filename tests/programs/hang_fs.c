@@ -86,7 +86,8 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, st
 		say("read");
 }
 
-static void write_file(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
+static void write_file(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		       struct fuse_file_info *fi)
 {
 	(void)ino, (void)buf, (void)off, (void)fi;
 	if (is("read") || is("poll"))

@@ -146,7 +146,8 @@ int main(int argc, char **argv)
 	}
 	if (waitpid(first, &status, 0) != first)
 		return 98;
-	ptrace(PTRACE_SETOPTIONS, first, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC);
+	ptrace(PTRACE_SETOPTIONS, first, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+	       PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC);
 	task(first)->role = FRONT;
 	ptrace(PTRACE_SYSCALL, first, 0, 0);
 	for (;;) {

@@ -157,7 +157,8 @@ int main(int argc, char **argv)
 			bits = strtol(value(argv[first], "securebits="), NULL, 0);
 	}
 	/* the user, with Inheritable and Ambient and securebits that somebody gave him */
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(uid, uid, uid) < 0)
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
 		die("identity");
 	all = caps = permitted();
 	for (int c = 0; c < 64; c++)
