@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A test of what fails shows something only if it can succeed: each kind of
+// The attacks of the other tests must fail. This test shows that they can succeed: each kind of
 // attempt does, against a process of the attacker's own.
 func TestTheAttackWouldSucceedAgainstAnOwnProcess(t *testing.T) {
 	cmd := exec.Command("setpriv", "--reuid", "alpha", "--regid", "alpha", "--init-groups", "sleep", "600")

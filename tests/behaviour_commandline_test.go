@@ -98,7 +98,8 @@ var commandLineCases = []behaviour{
 	}},
 }
 
-// shows makes a call that nobody authenticates: it fills standard output.
+// shows makes a call that asks for no password. It returns "shown" if standard output matches
+// says: help and versions differ between the programs.
 func shows(says string, args ...string) func(t *testing.T) outcome {
 	return func(t *testing.T) outcome {
 		t.Helper()

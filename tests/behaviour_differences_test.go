@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Reasons that stand for several cases.
+// Reasons that several cases share.
 const (
 	rootTarget  = "root is no target for callers other than root unless RootTarget is on"
 	neutralNote = "before authentication has succeeded every failure reads the same"
@@ -22,7 +22,8 @@ const (
 	promptEnds = "the attempt ends in words, with the terminal whole: su leaves it without echo"
 )
 
-// differences are the cases in which capsu does not do what su does.
+// differences are the cases in which capsu does something other than su: what each does, and
+// the reason.
 var differences = map[string]struct {
 	su, capsu outcome
 	reason    string
@@ -101,8 +102,8 @@ var differences = map[string]struct {
 	"a session ends by its own quit": {outcome{"", 131, "session terminated"}, outcome{"", 131, "^quit\n$"}, signalEnds},
 }
 
-// sinceSu241 is what su does since util-linux 2.41, Debian 13's, where it was
-// otherwise before. capsu does as before.
+// sinceSu241 has the cases in which su changed with util-linux 2.41 (Debian 13). capsu does
+// what su did before.
 var sinceSu241 = map[string]outcome{
 	"without ENV_PATH there is a built-in path":              ran("/usr/local/bin:/usr/bin\n"),
 	"without ENV_SUPATH there is a built-in path for root":   ran("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin\n"),

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// also is the usual stack, and before it in its phase a line for converse.so.
+// also puts lines for modules/converse.so into the usual service, each at the top of its phase.
 func also(lines ...string) func(t *testing.T) {
 	return func(t *testing.T) {
 		text := service
@@ -131,8 +131,8 @@ func nologin(t *testing.T) {
 	file(t, "/run/nologin", "machine down\n", 0o644)
 }
 
-// everything runs a shell that says nothing; what comes on either stream is the
-// outcome, for programs may differ in which they show information on.
+// everything runs a shell whose script prints nothing, and returns what came on either stream:
+// the programs may show information on different ones.
 func everything(args ...string) func(t *testing.T) outcome {
 	return func(t *testing.T) outcome {
 		t.Helper()
@@ -141,7 +141,7 @@ func everything(args ...string) func(t *testing.T) outcome {
 	}
 }
 
-// closings shows what the session modules were called for.
+// closings shows the sessions that PAM opened and closed.
 func closings(args ...string) func(t *testing.T) outcome {
 	return func(t *testing.T) outcome {
 		t.Helper()

@@ -29,7 +29,8 @@ var processCases = []behaviour{
 		wrapper: words("sh", "-c", `umask 027; exec "$@"`, "sh"), want: ran("0027\n")},
 	{name: "the umask is pam_umask's to change", args: words("ghost", "-c", "umask"), want: ran("0007\n"),
 		setup: func(t *testing.T) {
-			// the same on Debian 13, where the module sees that the group is the user's own
+			// Debian 13 has the same value: there the module sees that the group is the user's
+			// own.
 			bothServices(t, service+"session optional pam_umask.so umask=0007\n")
 		}},
 	{name: "the nice value is the caller's", args: words("ghost", "-c", "nice"), wrapper: words("nice", "-n", "3"),
@@ -85,7 +86,7 @@ var processCases = []behaviour{
 	{name: "a session ends by its own quit", do: signalled(syscall.SIGQUIT, "ulimit -c 0; exec sleep 600")},
 }
 
-// signalled sends a signal to the program that the caller sees while a session runs.
+// signalled sends a signal to the process that the caller started, while a session runs.
 func signalled(sig syscall.Signal, script string) func(t *testing.T) outcome {
 	return func(t *testing.T) outcome {
 		t.Helper()

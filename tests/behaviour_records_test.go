@@ -20,7 +20,7 @@ func inTheLog(c call) func(t *testing.T) outcome {
 	}
 }
 
-// onATerminal is inTheLog for a call on a terminal, whose number is hidden.
+// onATerminal is inTheLog for a call on a terminal. It replaces the terminal's number by N.
 func onATerminal(caller, script string, steps ...string) func(t *testing.T) outcome {
 	return func(t *testing.T) outcome {
 		t.Helper()

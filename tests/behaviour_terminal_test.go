@@ -8,11 +8,10 @@ import (
 	"testing"
 )
 
-// typing runs a script of alpha's on a terminal, where $P is the program under
-// test. Steps are pairs: what the screen must show, and the keys typed then.
-// "@NAME" waits for a program in the foreground instead, which no other case
-// may run: cases run at once. The screen is what is
-// said; the script says what else matters.
+// typing runs a script of alpha's on a terminal, where $P is the program under test. Steps are
+// pairs: a text that must come on the screen, and the keys that are typed then. "@NAME" waits
+// until a program of that name is in the foreground; no other case may run a program of that
+// name, because cases run at the same time. The screen is the outcome's says.
 func typing(script string, steps ...string) func(t *testing.T) outcome {
 	return typingAs("alpha", script, steps...)
 }
@@ -35,7 +34,8 @@ func typingAs(caller, script string, steps ...string) func(t *testing.T) outcome
 	}
 }
 
-// whole runs the rest of a script and tells how the terminal was left.
+// whole runs a command and shows whether the terminal has the same modes as before, and the
+// status.
 func whole(script string) string {
 	return `a=$(stty -g); ` + script +
 		`; s=$?; [ "$a" = "$(stty -g)" ] && echo modes kept || echo modes changed; echo "status $s"`

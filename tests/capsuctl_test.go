@@ -195,14 +195,14 @@ func TestExplainAndCapsuAgreeOnWhatCannotBeGranted(t *testing.T) {
 			}
 		})
 	}
-	// Who calls matters: root may grant what its own sets have.
+	// The caller matters: root may grant what root's own sets have.
 	policy(t, "^cap_sys_admin ghost\n")
 	if e, status := explain(t, "--caller", "root", "ghost"); status != 0 || e.IAB != "^cap_sys_admin" {
 		t.Errorf("root calls: %d, %+v", status, e)
 	}
 }
 
-// Files nobody would think of, and a real session for each.
+// Random files: explain says what a real session then gets.
 func TestExplainSaysWhatSessionsGet(t *testing.T) {
 	const seed, cases = 20261124, 200
 	r := rand.New(rand.NewPCG(seed, 4))
@@ -366,7 +366,7 @@ func TestCheckSaysWhatAPersonWouldWantToKnow(t *testing.T) {
 		}
 	})
 	t.Run("Debian's own", func(t *testing.T) {
-		policy(t, must(t, "cat", debianPolicy)) // everybody has nothing
+		policy(t, must(t, "cat", debianPolicy)) // its only rule gives all users nothing
 		file(t, "/etc/pam.d/capsu", must(t, "cat", "../pam.d/capsu"), 0o644)
 		out, errs, status := ctl("check")
 		if status != 0 || out != "" || !strings.Contains(errs, "note: /etc/pam.d/common-auth:") ||

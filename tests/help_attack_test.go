@@ -20,9 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attack is what another user's process can try against a process and each of
-// its threads. It runs in a copy of this test binary, and prints a line for
-// each kind of attempt that succeeds. What may end the victim comes last.
+// attack tries everything that another user's process can do to a process and to each of its
+// threads. It runs in a copy of this test binary, and prints a line for each kind of attempt
+// that succeeds. The attempts that may end the victim come last.
 func attack(target string) {
 	pid, err := strconv.Atoi(target)
 	if err != nil {
@@ -105,8 +105,8 @@ func attackFile(path, name string, try func(string, error)) {
 	}
 }
 
-// attackMemory tries what needs the right to trace. An address that is not
-// mapped is enough: who may not gets EPERM before the kernel looks.
+// attackMemory tries what needs the right to trace. An address that is not mapped is enough:
+// without the right the kernel says EPERM before it looks at the address.
 func attackMemory(pid int, try func(string, error)) {
 	may := func(what string, err error) {
 		if err != unix.EPERM && err != unix.EACCES && err != unix.ENOSYS {
@@ -149,7 +149,7 @@ func errorOf(e syscall.Errno) error {
 	return e
 }
 
-// attackScheduling sets what a thread has already, which only its owner may.
+// attackScheduling sets what a thread has already. Only its owner may do that.
 func attackScheduling(tid int, try func(string, error)) {
 	if nice, err := unix.Getpriority(unix.PRIO_PROCESS, tid); err == nil {
 		try("setpriority", unix.Setpriority(unix.PRIO_PROCESS, tid, 20-nice)) // the kernel counts from 40 down
@@ -202,7 +202,7 @@ func attackBySignals(pid int, threads []int, try func(string, error)) {
 var ownersRights = []string{"kill", "tgkill", "tkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
 	"prlimit", "setpriority", "sched_setaffinity", "sched_setattr", "sched_setscheduler", "sched_setparam", "ioprio_set"}
 
-// beyondOwners are the lines of an attack that are more than ownersRights.
+// beyondOwners returns the lines of an attack that are more than ownersRights.
 func beyondOwners(lines string) (more string) {
 	for line := range strings.Lines(lines) {
 		if kind, _, _ := strings.Cut(strings.TrimSpace(line), " "); !slices.Contains(ownersRights, kind) {
@@ -224,8 +224,8 @@ func rawAttack(t *testing.T, user, pid string) string {
 	return string(out)
 }
 
-// openToEverybody is what a user can do to a process of root's: read its
-// state, and the like. It differs between kernels, so it is asked of this one.
+// openToEverybody has, by user, what that user can do to any process of root's, such as reading
+// its state. It differs between kernels, so it is measured here.
 var openToEverybody struct {
 	sync.Mutex
 	of map[string]string
@@ -255,8 +255,8 @@ func everybodys(t *testing.T, user string) string {
 	return text
 }
 
-// attackBy runs attack as a user, and returns what succeeded that would not
-// against any process of root's.
+// attackBy runs attack as a user. It returns what succeeded, without what would also succeed
+// against a process of root's.
 func attackBy(t *testing.T, user, pid string) string {
 	t.Helper()
 	return without(rawAttack(t, user, pid), everybodys(t, user))

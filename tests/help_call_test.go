@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// with is the usual environment of a caller's, and more.
+// with is a caller's usual environment and more variables.
 func with(env ...string) []string {
 	return append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/alpha", "TERM=dumb"}, env...)
 }
 
 func words(args ...string) []string { return args }
 
-// call is one command line of capsu, run by somebody.
+// call is one command line of capsu, or of another program, and its caller.
 type call struct {
 	caller  string   // default alpha
 	setpriv []string // more options for setpriv
@@ -32,7 +32,7 @@ type call struct {
 	args    []string
 	stdin   string   // default the password and a newline
 	env     []string // default PATH, HOME and TERM
-	empty   bool     // really no stdin
+	empty   bool     // stdin is empty, without even the password
 }
 
 type result struct {
@@ -41,7 +41,7 @@ type result struct {
 	took           time.Duration
 }
 
-// homeOf is the home that an account of the world has.
+// homeOf is the home directory of an account of the world.
 func homeOf(name string) string {
 	if name == "root" {
 		return "/root"
@@ -91,7 +91,7 @@ func (c call) run(t *testing.T) result {
 	return result{out.String(), errs.String(), shellStatus(cmd.ProcessState), time.Since(began)}
 }
 
-// shellStatus is what a shell would show in $?.
+// shellStatus is the status that a shell would show in $?.
 func shellStatus(s *os.ProcessState) int {
 	if w := s.Sys().(syscall.WaitStatus); w.Signaled() {
 		return 128 + int(w.Signal())
@@ -99,14 +99,14 @@ func shellStatus(s *os.ProcessState) int {
 	return s.ExitCode()
 }
 
-// capsu runs the program as alpha, with the password ready.
+// capsu runs the program as alpha, with the password on standard input.
 func capsu(t *testing.T, args ...string) result {
 	t.Helper()
 	return call{args: args}.run(t)
 }
 
-// expectRefusal checks for one clear line (and perhaps a hint), status 1, no
-// session, and nothing of the Go runtime's.
+// expectRefusal checks that a call was refused: status 1, no session, words on standard error,
+// and no crash text of the Go runtime.
 func expectRefusal(t *testing.T, r result, words ...string) {
 	t.Helper()
 	if r.status != 1 {
@@ -127,7 +127,8 @@ func expectRefusal(t *testing.T, r result, words ...string) {
 	}
 }
 
-// expectRun checks that a session ran as asked and nothing was said but the prompt.
+// expectRun checks that a session ran and wrote stdout, and that nothing was said but the
+// prompt.
 func expectRun(t *testing.T, r result, stdout string) {
 	t.Helper()
 	if r.status != 0 || r.stdout != stdout {
@@ -138,8 +139,8 @@ func expectRun(t *testing.T, r result, stdout string) {
 	}
 }
 
-// clearly says what is wrong with the words of a refusal: one line and hints.
-// A monitor that had to end itself may say why, before the front says so.
+// clearly returns what is wrong with the words of a refusal. They must be one line, and hints.
+// If the monitor had to end itself, it may say why in a line of its own.
 func clearly(r result) string {
 	lines, most := 0, 1
 	if strings.Contains(r.stderr, "capsu: monitor: ended ") {
@@ -159,7 +160,7 @@ func clearly(r result) string {
 	return ""
 }
 
-// crashText is what no caller may see, whatever a module does.
+// crashText checks that nothing on standard error comes from a crash.
 func crashText(t *testing.T, r result) {
 	t.Helper()
 	for _, word := range []string{"goroutine", "panic", "fatal error", "runtime", "SIGSEGV", "SIGABRT", "PC="} {
@@ -170,7 +171,7 @@ func crashText(t *testing.T, r result) {
 	}
 }
 
-// expectExactly checks all that can be seen of a command.
+// expectExactly checks standard output, standard error and status of a command.
 func expectExactly(t *testing.T, what string, got result, stdout, stderr string, status int) {
 	t.Helper()
 	if got.stdout != stdout || got.stderr != stderr || got.status != status {
@@ -186,7 +187,7 @@ func shortened(s string) string {
 	return s
 }
 
-// pipes are a command's standard input and output.
+// pipes connects a command's standard input and output to the test.
 func pipes(t *testing.T, cmd *exec.Cmd) (in io.WriteCloser, out io.Reader) {
 	t.Helper()
 	in, err := cmd.StdinPipe()

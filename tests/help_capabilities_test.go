@@ -15,7 +15,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// bounded are all capabilities that a file can give on this machine.
+// bounded returns all capabilities that a file can give on this machine.
 func bounded() (all []cap.Value) {
 	for c := cap.Value(0); c < cap.MaxBits(); c++ {
 		if privilege.Bounded(c) {
@@ -25,13 +25,14 @@ func bounded() (all []cap.Value) {
 	return all
 }
 
-// give makes the measured program anew, with these file capabilities.
+// give installs the measured program anew, with these file capabilities.
 func give(t *testing.T, caps []cap.Value) {
 	t.Helper()
 	must(t, "install", "-D", "-m", "755", program, measured)
 	must(t, "setcap", setcapText(caps), measured)
 }
 
+// setcapText is capabilities as setcap(8) reads them, as permitted.
 func setcapText(caps []cap.Value) string {
 	var names []string
 	for _, c := range caps {
@@ -40,6 +41,7 @@ func setcapText(caps []cap.Value) string {
 	return strings.Join(names, ",") + "=p"
 }
 
+// minus returns capabilities without some.
 func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
 	for _, c := range from {
 		if !slices.Contains(what, c) {
@@ -49,6 +51,7 @@ func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
 	return left
 }
 
+// bits is one vector of a tuple of libcap's, as bits.
 func bits(t *testing.T, iab *cap.IAB, v cap.Vector) (set uint64) {
 	t.Helper()
 	for c := cap.Value(0); c < cap.MaxBits(); c++ {
@@ -63,10 +66,11 @@ func bits(t *testing.T, iab *cap.IAB, v cap.Vector) (set uint64) {
 	return set
 }
 
+// hex is bits as /proc shows them.
 func hex(bits uint64) string { return fmt.Sprintf("%016x", bits) }
 
-// fileSet is the permitted set of the installed file, as bits, as far as this
-// machine can give it.
+// fileSet is the permitted set of the installed program's file, as bits, without what this
+// machine cannot give.
 func fileSet(t *testing.T) (bits uint64) {
 	t.Helper()
 	set, err := cap.GetFile(program)
@@ -81,6 +85,7 @@ func fileSet(t *testing.T) (bits uint64) {
 	return bits & ownBounding(t)
 }
 
+// closingSet is what the monitor keeps by default while a session runs, to close it.
 const closingSet = 1<<cap.SETUID | 1<<cap.SETGID | 1<<cap.SETPCAP | 1<<cap.KILL | 1<<cap.CHOWN | 1<<cap.AUDIT_WRITE
 
 // Capability numbers of linux/capability.h.
@@ -94,7 +99,7 @@ const (
 	teamNumber = "7000"
 )
 
-// ownBounding is the bounding set here: it differs from machine to machine.
+// ownBounding is the bounding set of the tests. It differs from machine to machine.
 func ownBounding(t *testing.T) uint64 {
 	t.Helper()
 	var s session
@@ -107,9 +112,11 @@ func ownBounding(t *testing.T) uint64 {
 	return bits
 }
 
-// tuple is what a session must have; p is Permitted and Effective.
+// tuple is the capabilities that a session must have, as bits: Inheritable; Permitted, which
+// equals Effective; Ambient; and what is blocked, which is missing in Bounding.
 type tuple struct{ i, p, a, blocked uint64 }
 
+// expectTuple checks the capabilities of a session, and that it may gain some by execve.
 func expectTuple(t *testing.T, s session, want tuple) {
 	t.Helper()
 	for field, bits := range map[string]uint64{

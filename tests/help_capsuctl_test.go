@@ -16,7 +16,7 @@ type explained struct {
 	Rule, Match, Action, IAB, Authenticate, Error string
 }
 
-// ctl runs capsuctl as somebody without privilege.
+// ctl runs capsuctl as alpha, without privilege.
 func ctl(args ...string) (stdout, stderr string, status int) {
 	cmd := exec.Command("setpriv",
 		append([]string{"--reuid", "alpha", "--regid", "alpha", "--init-groups", controller}, args...)...)
@@ -26,6 +26,7 @@ func ctl(args ...string) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), shellStatus(cmd.ProcessState)
 }
 
+// explain runs 'capsuctl explain --json'.
 func explain(t *testing.T, args ...string) (explained, int) {
 	t.Helper()
 	out, errs, status := ctl(append([]string{"explain", "--json"}, args...)...)
@@ -42,7 +43,7 @@ func explain(t *testing.T, args ...string) (explained, int) {
 	return e, status
 }
 
-// checked is what 'capsuctl check --json' finds in a file, as LINE: text.
+// checked returns what 'capsuctl check --json' finds in a file, each as "LINE: text".
 func checked(t *testing.T, path string, args ...string) (lines []string) {
 	t.Helper()
 	out, errs, status := ctl(append([]string{"check", "--json"}, args...)...)
@@ -67,7 +68,8 @@ type setting struct {
 	Line                          int
 }
 
-// settings are those for a caller and a target, by directive.
+// settings runs 'capsuctl explain --site' for a caller and a target; the result is by
+// directive.
 func settings(t *testing.T, caller, target string) map[string]setting {
 	t.Helper()
 	out, errs, status := ctl("explain", "--site", "--json", "--caller", caller, target)

@@ -27,21 +27,24 @@ func inEachPhase(module string) string {
 // limiting is the usual service with pam_limits.
 func limiting() string { return above(service, "session required pam_limits.so") }
 
-// misbehaving is the usual stack with modules/misbehave.c in every phase.
+// misbehaving is the usual service with modules/misbehave.c, which does the deeds, each as
+// PHASE=DEED, in every phase.
 func misbehaving(deeds string) string {
 	return inEachPhase("/opt/misbehave.so FILE=/opt/reached " + deeds)
 }
 
+// pamPhases are the phases as our modules name them.
 var pamPhases = []string{"auth", "account", "setcred", "open", "close", "delete", "end"}
 
+// helperSays is the file to which helpers write.
 const helperSays = "/opt/helper.report"
 
-// helping is the usual stack with modules/helper.c in every phase.
+// helping is the usual service with modules/helper.c, which starts a program, in every phase.
 func helping(orders string) string {
 	return inEachPhase("/opt/helper.so OUT=" + helperSays + " " + orders)
 }
 
-// helperReports runs a session of a program's, and returns what helpers wrote.
+// helperReports runs a session with a program, and returns what the helpers wrote.
 func helperReports(t *testing.T, path, orders string) string {
 	t.Helper()
 	suAndCapsu(t, helping(orders))
@@ -62,7 +65,7 @@ func helperMay(t *testing.T, phase string) uint64 {
 	return fileSet(t)
 }
 
-// shortly is a report of an attack in few words: the kinds that succeeded.
+// shortly returns the kinds of attempt of an attack's lines, once each.
 func shortly(lines string) string {
 	var kinds []string
 	for line := range strings.Lines(lines) {
@@ -73,13 +76,14 @@ func shortly(lines string) string {
 	return strings.Join(kinds, " ")
 }
 
+// The files of shedding: root's, the target's link to it, and what the module says.
 const (
 	secret   = "/opt/roots-secret"
 	theLink  = "/home/ghost/theirs"
 	shedSays = "/opt/shed.report"
 )
 
-// shedding is the usual stack with modules/shed.c in every phase.
+// shedding is the usual service with modules/shed.c, which sheds its privilege, in every phase.
 func shedding(how string) string {
 	return inEachPhase(fmt.Sprintf("/opt/shed.so OUT=%s LINK=%s SECRET=%s %s", shedSays, theLink, secret, how))
 }

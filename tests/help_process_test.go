@@ -22,8 +22,8 @@ func running(pid int, name string) bool {
 	return filepath.Base(exe) == name
 }
 
-// privileged returns those of capsu's processes which have more than the caller:
-// another uid, or a capability.
+// privileged returns the pids of capsu's processes that have more than the caller: another uid,
+// or a capability.
 func privileged(t *testing.T) (pids []string) {
 	t.Helper()
 	uid := id(t, "-u", "alpha")
@@ -35,7 +35,7 @@ func privileged(t *testing.T) (pids []string) {
 	})
 }
 
-// processes returns the pids whose executable is capsu's, zombies apart.
+// processes returns the pids of all processes of the installed capsu, without zombies.
 func processes() (pids []string) {
 	links, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, link := range links {
@@ -46,8 +46,8 @@ func processes() (pids []string) {
 	return pids
 }
 
-// monitorOf waits for the monitor of a front, and returns its pid. The front's
-// other children help it to read and write.
+// monitorOf waits for the monitor of a front, and returns its pid. The front may have other
+// children, which read and write for it.
 func monitorOf(t *testing.T, front int) (pid string) {
 	t.Helper()
 	eventually(t, "the monitor", func() bool {
@@ -62,7 +62,7 @@ func monitorOf(t *testing.T, front int) (pid string) {
 	return pid
 }
 
-// stateOf is the letter of a process's state, proc(5).
+// stateOf is the letter of a process's state: see proc(5).
 func stateOf(pid string) string {
 	text, _ := os.ReadFile("/proc/" + pid + "/stat")
 	_, rest, _ := strings.Cut(string(text), ") ")
@@ -73,6 +73,7 @@ func stateOf(pid string) string {
 // leaderOf is the session's leader, the monitor's child.
 func leaderOf(t *testing.T, front int) string { return monitorOf(t, atoi(t, monitorOf(t, front))) }
 
+// atoi reads a number.
 func atoi(t *testing.T, text string) (n int) {
 	t.Helper()
 	if _, err := fmt.Sscan(text, &n); err != nil {
@@ -81,13 +82,13 @@ func atoi(t *testing.T, text string) (n int) {
 	return n
 }
 
-// permitted is the mask of all capabilities that a file can give on this machine.
+// permitted is the bounding set of the tests, as /proc shows it.
 func permitted(t *testing.T) string {
 	t.Helper()
 	return strings.TrimSpace(must(t, "sed", "-n", `s/^CapBnd:\t//p`, "/proc/self/status"))
 }
 
-// front waits for the one front that alpha has, and returns its pid.
+// front waits until alpha has exactly one front, and returns its pid.
 func front(t *testing.T) (pid string) {
 	t.Helper()
 	eventually(t, "one front", func() bool {
@@ -107,10 +108,11 @@ func allProcesses(t *testing.T) string {
 	return must(t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args")
 }
 
+// gone tells whether a process is no more.
 func gone(pid int) bool { return syscall.Kill(pid, 0) == syscall.ESRCH }
 
-// leaderIs waits until the leader of a process shows what it should (field, and
-// value with single blanks), and every other thread is without a capability.
+// leaderIs waits until the leader of a process has these fields in its /proc status, with
+// single blanks, and every other thread is without a capability.
 func leaderIs(t *testing.T, pid string, want map[string]string) {
 	t.Helper()
 	wrong := ""
@@ -136,11 +138,11 @@ func leaderIs(t *testing.T, pid string, want map[string]string) {
 	}, func() string { return wrong })
 }
 
-// four is an id as /proc shows one that is real, effective, saved and the file
-// system's at once.
+// four is one id in all four places of a line of /proc's status: real, effective, saved and
+// file system.
 func four(id string) string { return strings.Join([]string{id, id, id, id}, " ") }
 
-// computed tells how long the processes of capsu have computed, in clock ticks.
+// computed returns the processor time of capsu's processes so far, in clock ticks.
 func computed(t *testing.T) (ticks int) {
 	t.Helper()
 	for _, pid := range processes() {
@@ -156,8 +158,8 @@ func computed(t *testing.T) (ticks int) {
 	return ticks
 }
 
-// waits says whether a monitor has done the last things that it does once the
-// shell runs: it writes its records, lets capabilities go, and waits.
+// waits tells whether a monitor has done the last things after the shell's start: it has
+// written its records and lowered its capabilities, and it polls.
 func waits(monitor string) bool {
 	where, _ := os.ReadFile("/proc/" + monitor + "/wchan")
 	status, _ := os.ReadFile("/proc/" + monitor + "/status")
@@ -165,9 +167,8 @@ func waits(monitor string) bool {
 		strings.Contains(string(status), fmt.Sprintf("CapPrm:\t%016x\nCapEff:\t%016x\n", closingSet, 0))
 }
 
-// expectPowerless checks that a thread can do nothing that the guard could not:
-// no capability, no group, real and saved uid the guard's, and the effective
-// one no more than uid 0, which is worth nothing by itself.
+// expectPowerless checks that a thread has no power: no capability and no group; real and saved
+// uid are the guard's. The effective uid may be 0, which is worth nothing by itself.
 func expectPowerless(t *testing.T, task string) {
 	t.Helper()
 	status := statusOf(t, task)
@@ -195,7 +196,7 @@ func statusOf(t *testing.T, dir string) map[string]string {
 	return s.status
 }
 
-// session is what /proc says of a running session's shell, read by root.
+// session is what /proc says of a session's shell.
 type session struct {
 	status     map[string]string
 	fds        map[string]string
@@ -222,8 +223,8 @@ func readProc(t *testing.T, s *session, pid string) {
 	}
 }
 
-// nicer is the nice value of a process that is started by nice -n N here: the
-// tests themselves may run at any.
+// nicer is the nice value of a process that nice -n N starts here. The tests themselves may run
+// at any value.
 func nicer(n int) string {
 	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // the kernel counts from 40 down
 	if err != nil {

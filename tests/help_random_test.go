@@ -11,9 +11,10 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// name is a random name for a user or a group of the random files.
+// The users and groups of the random files.
 var oracleUsers, oracleGroups = names("orau", 6), names("orag", 6)
 
+// names are a prefix with numbers.
 func names(prefix string, n int) (all []string) {
 	for i := range n {
 		all = append(all, fmt.Sprint(prefix, i))
@@ -40,7 +41,7 @@ func makeOracleUsers(t *testing.T, r *rand.Rand) {
 	}
 }
 
-// randomFile is a policy as people and accidents write it.
+// randomFile is a capability.conf with what people write, and with faults.
 func randomFile(r *rand.Rand) string {
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	rarely := func(n int) bool { return r.IntN(n) == 0 }

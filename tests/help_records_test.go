@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// records is what /opt/record, run by pam_exec as guard or target, writes.
+// records is the file that /opt/record writes: pam_exec runs it at each opening and closing.
 const records = "/opt/records"
 
-// recorded returns the records of PAM sessions since the test began.
+// recorded empties the records. What it returns gives the openings and closings since then.
 func recorded(t *testing.T) func() string {
 	t.Helper()
 	if err := os.Truncate(records, 0); err != nil {
@@ -30,9 +30,10 @@ func recorded(t *testing.T) func() string {
 	}
 }
 
-// closedRecord is what a session of ghost's leaves when PAM was closed.
+// closedRecord is the record of a closing of alpha's session as ghost.
 const closedRecord = "close_session capsu ghost alpha\n"
 
+// expectClosed waits for the end of capsu, and checks that PAM was closed once.
 func expectClosed(t *testing.T, sessions func() string) {
 	t.Helper()
 	awaitNoProcess(t)
@@ -41,8 +42,7 @@ func expectClosed(t *testing.T, sessions func() string) {
 	}
 }
 
-// listen stands in for the log daemon until it is stopped: it gives each
-// message to heard.
+// listen stands in for the log daemon: it gives each message to heard, until stop is called.
 func listen(t *testing.T, heard func(line string)) (stop func()) {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "/dev/log", Net: "unixgram"})
@@ -64,8 +64,8 @@ func listen(t *testing.T, heard func(line string)) (stop func()) {
 	return func() { conn.Close(); os.Remove("/dev/log") }
 }
 
-// logged stands in for the log daemon for the time of a test. What it returns
-// gives capsu's own lines, without time and pid, once one has come.
+// logged stands in for the log daemon for the time of a test. What it returns waits for a line
+// of the program under test, and gives all of them, without time and pid.
 func logged(t *testing.T) func() string {
 	t.Helper()
 	var mu sync.Mutex
@@ -100,13 +100,14 @@ func logged(t *testing.T) func() string {
 	}
 }
 
-// entry is what a test looks at in an entry of utmp(5).
+// entry is the part of an entry of utmp(5) that tests look at.
 type entry struct {
 	kind       int16
 	pid        int32
 	line, user string
 }
 
+// entries reads a file of such entries.
 func entries(t *testing.T, path string) (all []entry) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -124,7 +125,7 @@ func entries(t *testing.T, path string) (all []entry) {
 	return all
 }
 
-// logins makes the files of logins as the distribution has them.
+// logins makes btmp, wtmp and utmp, empty, with the distribution's owner and mode.
 func logins(t *testing.T) {
 	t.Helper()
 	for _, path := range []string{"/var/log/btmp", "/var/log/wtmp", "/run/utmp"} {
@@ -133,7 +134,7 @@ func logins(t *testing.T) {
 	}
 }
 
-// recording is what the tests' other services do, too.
+// recording is the part of service that writes the records.
 const recording = `session optional pam_exec.so quiet type=open_session /opt/record
 session optional pam_exec.so quiet type=close_session /opt/record
 `

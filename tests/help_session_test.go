@@ -16,26 +16,27 @@ import (
 	"testing"
 )
 
-// started is a running session, for the tests that send signals.
+// started is a session that runs. Its command is the front.
 type started struct {
 	cmd  *exec.Cmd
 	errs *bytes.Buffer
 	pid  int // of the session's shell
 }
 
-// begin runs script in a session, and returns when it has written its pid.
+// begin runs a script in a session with the usual password. It returns when the session has
+// written its pid.
 func begin(t *testing.T, c call, script string) started {
 	t.Helper()
 	c.stdin = password + "\n"
 	return beginWith(t, c, script)
 }
 
-// beginWith is begin with another password.
+// beginWith is begin with the password of c.stdin.
 func beginWith(t *testing.T, c call, script string) started {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	trap := "" // is set before anybody knows the pid
+	trap := "" // is set before the pid is written
 	if at := strings.Index(script, "while "); at > 0 && strings.HasPrefix(script, "trap ") {
 		trap, script = script[:at], script[at:]
 	}
@@ -61,14 +62,15 @@ func beginWith(t *testing.T, c call, script string) started {
 	return s
 }
 
+// wait returns the status once the front has ended.
 func (s started) wait(t *testing.T) int {
 	t.Helper()
 	s.cmd.Wait()
 	return shellStatus(s.cmd.ProcessState)
 }
 
-// during opens a session and calls f while it waits, with the pids of its shell
-// and of the monitor. With c.empty nobody asks for a password.
+// during opens a session and calls f while it waits, with the pids of its shell and of the
+// monitor. It gives the password unless root calls or c.empty is set.
 func during(t *testing.T, c call, f func(shell, monitor string)) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -107,7 +109,7 @@ func during(t *testing.T, c call, f func(shell, monitor string)) result {
 	return result{stderr: errs.String(), status: shellStatus(cmd.ProcessState)}
 }
 
-// inspect opens a session and reads it from outside while it runs.
+// inspect opens a session and reads its shell's /proc while it waits.
 func inspect(t *testing.T, c call) session {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -146,7 +148,8 @@ func inspect(t *testing.T, c call) session {
 	return s
 }
 
-// expectUser checks all ids, the groups, and that nothing but 0-2 is open.
+// expectUser checks that a session has the ids and groups of a user, no open descriptor above
+// 2, and no securebits.
 func expectUser(t *testing.T, s session, name string) {
 	t.Helper()
 	u, err := user.Lookup(name)

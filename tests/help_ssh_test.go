@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// tool runs rsync, git or sftp as a client of the key's.
+// tool runs rsync, git or sftp, which run ssh with a key.
 func (s *sshd) tool(command *exec.Cmd) string {
 	s.t.Helper()
 	words := "ssh " + strings.Join(s.options("key"), " ")
@@ -32,7 +32,7 @@ func (s *sshd) tool(command *exec.Cmd) string {
 	return string(out)
 }
 
-// started is a client whose command has said its first line.
+// started starts a client, and returns when its command has written "started".
 func (s *sshd) started(command string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Reader) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
@@ -50,7 +50,7 @@ func (s *sshd) started(command string) (cmd *exec.Cmd, in io.WriteCloser, out *b
 	return cmd, in, out
 }
 
-// bothEnds are the two of a pipe, or of a pair of sockets.
+// bothEnds makes a pipe, or a pair of sockets.
 func bothEnds(t *testing.T, socket bool) (both [2]*os.File) {
 	t.Helper()
 	if !socket {
@@ -70,6 +70,7 @@ func bothEnds(t *testing.T, socket bool) (both [2]*os.File) {
 	return both
 }
 
+// expectLine reads one line, and nothing after it.
 func expectLine(t *testing.T, from io.Reader, want string) {
 	t.Helper()
 	var got bytes.Buffer
@@ -85,15 +86,15 @@ func expectLine(t *testing.T, from io.Reader, want string) {
 	}
 }
 
-// sshd is the distribution's, on a port of 127.0.0.1, with the user "keys",
-// whose keys are forced commands, and with the README's recipe in force.
+// sshd is the distribution's daemon on a port of 127.0.0.1. Its user "keys" has keys with
+// forced commands, as the README's recipe makes them.
 type sshd struct {
 	t    *testing.T
 	dir  string
 	port string
 }
 
-// The recipe, as the README has it.
+// The recipe of the README.
 const (
 	keysTarget = "capsu-ssh-target"
 	keysSite   = "<Caller keys>\nServices capsu-ssh\n</Caller>\n"
@@ -101,8 +102,8 @@ const (
 	recipe     = "--service capsu-ssh " // and the target
 )
 
-// startSSH also records what PAM opens and closes. keys are authorized_keys
-// lines without the key: a name, and the rest of the capsu command line.
+// startSSH starts sshd. keys has, by a key's name, the rest of the capsu command line in
+// authorized_keys. The service of the recipe writes records.
 func startSSH(t *testing.T, keys map[string]string) *sshd {
 	t.Helper()
 	s := &sshd{t: t, dir: t.TempDir()}
@@ -135,7 +136,8 @@ func startSSH(t *testing.T, keys map[string]string) *sshd {
 	return s
 }
 
-// listen starts it on a port that is free. Somebody may take it meanwhile.
+// listen starts sshd on a port that is free. If another process takes the port first, it tries
+// again.
 func (s *sshd) listen() {
 	s.t.Helper()
 	for range 5 {
@@ -184,7 +186,7 @@ Subsystem inner internal-sftp
 	s.t.Fatalf("sshd does not start: %s", must(s.t, "cat", s.dir+"/log"))
 }
 
-// options of ssh, scp and sftp. The first key exchange costs the least.
+// options are those of ssh, scp and sftp, with the cheapest key exchange.
 func (s *sshd) options(key string) []string {
 	var all []string
 	for _, o := range []string{"Port=" + s.port, "IdentityFile=" + s.dir + "/" + key, "IdentitiesOnly=yes",
@@ -195,9 +197,10 @@ func (s *sshd) options(key string) []string {
 	return append(all, "-F", "none")
 }
 
+// host is what clients connect to.
 const host = "keys@127.0.0.1"
 
-// ssh is a client with a command; a command that begins with a dash is one.
+// ssh is a client with a key and a command.
 func (s *sshd) ssh(ctx context.Context, key string, words ...string) *exec.Cmd {
 	args := append(s.options(key), "--", host)
 	cmd := exec.CommandContext(ctx, "ssh", append(args, words...)...)
@@ -206,7 +209,7 @@ func (s *sshd) ssh(ctx context.Context, key string, words ...string) *exec.Cmd {
 	return cmd
 }
 
-// run is ssh with a command line, to its end.
+// run runs a client to its end.
 func (s *sshd) run(key, stdin string, words ...string) result {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -223,6 +226,7 @@ func (s *sshd) run(key, stdin string, words ...string) result {
 	return result{out.String(), errs.String(), shellStatus(cmd.ProcessState), time.Since(began)}
 }
 
+// socketpair makes a pair of connected sockets.
 func socketpair() ([2]int, error) {
 	return syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 }

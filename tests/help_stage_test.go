@@ -13,10 +13,11 @@ import (
 	"testing"
 )
 
-// gates is where pam_wait.so, a module of tests/modules, looks for its files.
+// gates is the directory in which modules/wait.c looks for its gates, a file for each phase.
+// The module waits while the file exists.
 const gates = "/opt/gates"
 
-// waiting is the usual stack with pam_wait.so in every phase.
+// waiting is the usual service with that module in every phase.
 const waiting = `auth required pam_unix.so
 auth required /opt/wait.so ` + gates + `
 account required pam_unix.so
@@ -27,39 +28,38 @@ session optional pam_exec.so quiet type=open_session /opt/record
 session optional pam_exec.so quiet type=close_session /opt/record
 `
 
-// stage is a point in a session at which everything stands still.
+// stage is a point of a session at which a test can hold it.
 type stage struct {
 	name string
-	gate string // pam_wait's phase, or nothing
+	gate string // of wait.c; "" if it is held in another way
 }
 
-// stages are all of them, in order. During "helper" a module waits for a
-// program that it has started; during "child" the session's first process
-// waits before it executes the shell.
+// stages are all of them, in order. In "helper" a module waits for a program that it has
+// started. In "child" the session's first process waits before it executes the shell.
 var stages = []stage{
 	{"prompt", ""}, {"auth", "auth"}, {"fail delay", ""}, {"account", "account"}, {"setcred", "setcred"},
 	{"open_session", "open"}, {"helper", "helper"}, {"child", "child"}, {"session", ""}, {"close_session", "close"},
 	{"delete cred", "delete"}, {"end", "end"},
 }
 
-// closing says whether the session is over at a stage.
+// closing tells whether the session is over at a stage.
 func (st stage) closing() bool {
 	return st.name == "close_session" || st.name == "delete cred" || st.name == "end"
 }
 
-// held is a session that stands still at a stage.
+// held is a session that is held at a stage.
 type held struct {
 	front, monitor string
-	shell          string // in the session; else nothing
-	waiting        string // the process that waits, where that is not the monitor
-	release        func() // lets it go on, and waits for its end
+	shell          string // of the session, once it runs
+	waiting        string // the process that waits at a gate
+	release        func() // lets the session go on, and waits for its end
 	status         func() int
 }
 
-// hold starts a session of alpha's as ghost and stops it at a stage.
+// hold starts a session of alpha's as ghost and holds it at a stage.
 func hold(t *testing.T, st stage) held { t.Helper(); return holdOf(t, program, st) }
 
-// holdOf is hold for capsu or for su, whose one process is front and monitor.
+// holdOf is hold for capsu or su. Of su, front and monitor are the same process.
 func holdOf(t *testing.T, path string, st stage) held {
 	t.Helper()
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")

@@ -17,10 +17,10 @@ import (
 	"github.com/creack/pty"
 )
 
-// shells are what callers type into: each with its words for what happened.
+// shells are the shells from which callers start capsu.
 var shells = map[string]string{"bash": "bash --norc -i", "dash": "dash -i", "zsh": "zsh -f -i"}
 
-// jobs is an interactive bash of alpha's with job control, on a terminal.
+// jobs starts an interactive bash of alpha's with job control, and returns at its prompt.
 func jobs(t *testing.T) *terminal {
 	t.Helper()
 	x := onTerminal(t, "alpha", "exec bash --norc -i")
@@ -29,7 +29,7 @@ func jobs(t *testing.T) *terminal {
 	return x
 }
 
-// echoes checks that the caller's shell has its terminal back.
+// echoes checks that the caller's shell has its terminal back, with echo.
 func (x *terminal) echoes() {
 	x.t.Helper()
 	x.await("now> ")
@@ -45,8 +45,7 @@ func (x *terminal) awaitStop() {
 		func() string { return fmt.Sprintf("the screen: %q; processes:\n%s", x.shown(), allProcesses(x.t)) })
 }
 
-// inSession starts an interactive session of beta's from bash, and returns at
-// its prompt.
+// inSession starts a session of beta's from jobs, and returns at its prompt.
 func inSession(t *testing.T, options string) *terminal {
 	t.Helper()
 	x := jobs(t)
@@ -66,8 +65,8 @@ func (x *terminal) leave() {
 	x.end()
 }
 
-// terminal is a real pseudo-terminal with a command of alpha's on it, as
-// session leader with the terminal as its own.
+// terminal is a pseudo-terminal. Its command is a session leader of its own, with this terminal
+// as its controlling terminal.
 type terminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -83,11 +82,12 @@ type terminal struct {
 // a program that writes without end must fill neither the memory nor the log.
 const flood = 64 << 20
 
-// onTerminal starts a shell script of a caller's, with more variables.
+// onTerminal runs a shell script as a caller on a new terminal. env are more variables.
 func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	// What the session's leader wrote last can be lost when it ends, so it waits.
+	// The last output of a session leader can be lost when it ends. So the script ends with
+	// this byte, and waits until it has been read.
 	const whole = "\036"
 	script = `trap 's=$?; printf "\036"; read -r <&3; exit $s' EXIT; trap : INT QUIT; ` + script
 	cmd := call{caller: caller, wrapper: []string{"bash", "-c", script}, program: "-"}.command(ctx)
@@ -102,7 +102,7 @@ func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// pty leaves it blocking, and a blocked reader would keep it from closing
+	// the descriptor is blocking, and a blocked read would keep Close waiting
 	fd, err := syscall.Dup(int(master.Fd()))
 	if err == nil {
 		syscall.CloseOnExec(fd)
@@ -117,7 +117,7 @@ func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	t.Cleanup(func() {
 		master.Close()
 		cancel()
-		cmd.Wait() // else a zombie with its name stays for other tests to find
+		cmd.Wait() // other tests must not find it as a zombie
 	})
 	go func() {
 		defer close(term.done)
@@ -165,7 +165,7 @@ func (x *terminal) shown() string {
 	return found[max(0, len(found)-most):] + "|" + after[max(0, len(after)-most):]
 }
 
-// await waits until text has been written after what was awaited before.
+// await waits until text comes after the text that the last await has found.
 func (x *terminal) await(text string) {
 	x.t.Helper()
 	x.looked = x.seen
@@ -188,8 +188,8 @@ func (x *terminal) typed(keys string) {
 	}
 }
 
-// inForeground waits until a program of this name runs in the foreground of
-// its terminal: a key that sends a signal then reaches it and nothing else.
+// inForeground waits until a program of this name runs in the foreground of its terminal. Then
+// a key that sends a signal reaches this program only.
 func inForeground(t *testing.T, name string) {
 	t.Helper()
 	eventually(t, name+" in the foreground", func() bool {
@@ -218,10 +218,10 @@ func (x *terminal) end() int {
 	return shellStatus(x.cmd.ProcessState)
 }
 
-// around shows the terminal's modes before and after, and capsu's status.
+// around shows the terminal's modes before and after a call of capsu, and its status.
 const around = `stty -g; ` + program + ` "$@" ghost -c 'echo in the session; tty'; echo "status $?"; stty -g`
 
-// expectModes checks that the first and the last line, stty's, are the same.
+// expectModes checks that the first and the last line of the screen, stty's, are the same.
 func (x *terminal) expectModes() {
 	x.t.Helper()
 	lines := strings.Split(strings.TrimSpace(x.screen()), "\n")

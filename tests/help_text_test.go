@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// without are the lines of a text that another does not have.
+// without returns the lines of a text that the other text does not have.
 func without(text, other string) (rest string) {
 	for line := range strings.Lines(text) {
 		if !strings.Contains("\n"+other, "\n"+line) {
@@ -16,7 +16,7 @@ func without(text, other string) (rest string) {
 	return rest
 }
 
-// factsOf is what programs/tell.c says in a session.
+// factsOf reads what programs/tell.c prints, by its names.
 func factsOf(stdout string) map[string]string {
 	facts := map[string]string{}
 	for line := range strings.Lines(stdout) {

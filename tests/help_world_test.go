@@ -1,8 +1,8 @@
 //go:build privileged
 
-// Package tests drives the installed capsu in a world of its own (tests/world):
-// real file capabilities, the distribution's own PAM modules, real users.
-// ./tests/run builds and starts it; nothing in it is ever skipped.
+// Package tests drives the installed capsu in a world of its own (tests/world): with real file
+// capabilities, the distribution's PAM modules, and real users. README.md says how to run it
+// and what the helpers are for. No test is ever skipped.
 package tests
 
 import (
@@ -30,8 +30,8 @@ const (
 	debianPolicy = "/opt/capability.debian"
 )
 
-// service is the stack most tests use: the password by the host's pam_unix and
-// a record of each opening and closing. root needs no password.
+// service is the PAM service that most tests use: the password by pam_unix, and a record of
+// each opening and closing. It asks root for no password.
 const service = `auth sufficient pam_rootok.so
 auth required pam_unix.so nullok
 account required pam_unix.so
@@ -41,7 +41,7 @@ session optional pam_exec.so quiet type=open_session /opt/record
 session optional pam_exec.so quiet type=close_session /opt/record
 `
 
-// permitting is a service that asks nobody for anything.
+// permitting is a service that asks no question.
 const permitting = "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n"
 
 func TestMain(m *testing.M) {
@@ -53,8 +53,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "tests: run ./tests/run")
 		os.Exit(1)
 	}
-	// Whoever starts the tests may ignore signals (nohup, the & of a script); the
-	// callers they play must not. What is caught here has its default after exec.
+	// The tests may be started with ignored signals (nohup, the & of a script). The callers
+	// must not inherit that: a signal that is caught here has its default action after exec.
 	for sig := syscall.Signal(1); sig < 32; sig++ {
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig)
@@ -99,7 +99,7 @@ chmod 755 /home/alpha /home/ghost /home/beta # Debian 13 closes them
 	return nil
 }
 
-// must runs a command as root.
+// must runs a command as root, and returns its output.
 func must(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()
@@ -109,7 +109,7 @@ func must(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// file writes a file for the time of a test.
+// file writes a file for the time of a test. Afterwards the file is as before.
 func file(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()
 	old, err := os.ReadFile(path)
@@ -133,9 +133,10 @@ func file(t *testing.T, path, text string, mode os.FileMode) {
 	})
 }
 
+// policy writes capability.conf for the time of a test.
 func policy(t *testing.T, text string) { t.Helper(); file(t, policyFile, text, 0o644) }
 
-// stack replaces the PAM service capsu for the time of a test.
+// stack writes the PAM service capsu for the time of a test.
 func stack(t *testing.T, text string) { t.Helper(); file(t, "/etc/pam.d/capsu", text, 0o644) }
 
 const (
@@ -144,8 +145,8 @@ const (
 	callerPath = "/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
-// bothServices replaces the services, with and without login, of the program
-// under test for the time of a test.
+// bothServices writes the services of the program under test, with and without login, for the
+// time of a test.
 func bothServices(t *testing.T, text string) {
 	t.Helper()
 	file(t, "/etc/pam.d/"+underTest.name, text, 0o644)
@@ -168,20 +169,20 @@ func setPassword(t *testing.T, name, text string) {
 
 const siteFile = "/etc/capsu.conf"
 
-// site writes the site configuration for the time of a test.
+// site writes capsu.conf for the time of a test.
 func site(t *testing.T, lines ...string) {
 	t.Helper()
 	file(t, siteFile, strings.Join(lines, "\n")+"\n", 0o644)
 }
 
-// compile builds a C source of tests/ for the time of a test.
+// compile builds a C source below tests/ for the time of a test.
 func compile(t *testing.T, to string, args ...string) {
 	t.Helper()
 	must(t, "gcc", append([]string{"-O1", "-Wall", "-o", to}, args...)...)
 	t.Cleanup(func() { os.Remove(to) })
 }
 
-// suAndCapsu replaces the service of both programs for the time of a test.
+// suAndCapsu writes the services su and capsu for the time of a test.
 func suAndCapsu(t *testing.T, text string) {
 	t.Helper()
 	file(t, "/etc/pam.d/su", text, 0o644)
@@ -193,16 +194,16 @@ func id(t *testing.T, option, name string) string {
 	return strings.TrimSpace(must(t, "id", option, name))
 }
 
-// groupList is a user's groups as /proc shows them: in order.
+// groupList is a user's groups as /proc shows them, in order.
 func groupList(t *testing.T, user string) string {
 	t.Helper()
 	return strings.Join(strings.Fields(must(t, "sh", "-c", "id -G $0 | tr ' ' '\n' | sort -n", user)), " ")
 }
 
-// other is a second policy, for a real pam_cap.so in the stack.
+// other is a second capability.conf, for the distribution's own pam_cap.so.
 const other = "/opt/other.conf"
 
-// withModule is a stack in which everybody's auth phase reaches pam_cap.so.
+// withModule is a service with the distribution's pam_cap.so in the auth phase.
 func withModule(caller, args string) string {
 	first := "auth required pam_unix.so\n"
 	if caller == "root" {

@@ -12,7 +12,7 @@ import (
 
 const prefix = "/opt/second"
 
-// script runs install.sh with another prefix; the world is left as it was.
+// script runs install.sh with a prefix of this test's own.
 func script(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.Command("../install.sh", append([]string{"--prefix", prefix}, args...)...)
@@ -82,7 +82,7 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	must(t, "mv", siteFile+".capsu-new", siteFile)
-	// an unchanged one is renewed and taken away
+	// a service that was not changed is replaced, and removed with the rest
 	must(t, "mv", "/etc/pam.d/capsu.capsu-new", "/etc/pam.d/capsu")
 	must(t, "rm", "-f", "/etc/pam.d/capsu-l", "/etc/pam.d/capsu-l.capsu-new")
 	if out, err := script(t); err != nil || strings.Contains(out, "changed") {

@@ -54,7 +54,7 @@ func startJob(t *testing.T, shell string, k kind, withPty bool) *jobSession {
 	}
 	j.await("job: ready\n")
 	inForeground(t, j.receiver())
-	// of the two processes with the name, the front is the one of the caller's
+	// two processes have the name; the front is the caller's
 	j.front = front(t)
 	return j
 }
@@ -66,8 +66,8 @@ func (j *jobSession) key(k string) {
 	j.typed(k)
 }
 
-// receiver is who gets a key's signal: the job, or for one without a terminal
-// the front.
+// receiver is the name of the process that gets a key's signal: the job, or the front of a job
+// without a terminal.
 func (j *jobSession) receiver() string {
 	if j.kind.name == "-c" && !j.pty {
 		return "capsu"
@@ -99,14 +99,14 @@ func (j *jobSession) end(status int) {
 	if got := j.sessions(); !strings.HasSuffix(got, want) || strings.Count(got, want) != 1 {
 		j.t.Errorf("records %q", got)
 	}
-	// without a terminal of its own, the session has left its job on ours
+	// without a pseudo-terminal the job has stayed on the caller's terminal
 	exec.Command("pkill", "-KILL", "-x", "job").Run()
 	j.typed("stty -a; exit\n")
 	j.await(" icanon ")
 	j.terminal.end()
 }
 
-// outerStop stops the whole session, from within: by the key, or as a shell does.
+// outerStop stops the whole session from within: by the key, or by the shell's suspend.
 func (j *jobSession) outerStop() {
 	j.t.Helper()
 	j.key("\x1a")
@@ -119,7 +119,7 @@ func (j *jobSession) outerStop() {
 	eventually(j.t, "the front's stop", func() bool { return stateOf(j.front) == "T" })
 }
 
-// jobCases: what happens to a session, and what comes of it.
+// jobCases are what happens to a session, and the result.
 var jobCases = []struct {
 	name string
 	do   func(j *jobSession)
@@ -144,8 +144,8 @@ var jobCases = []struct {
 		j.outerStop()
 		j.typed("bg\n")
 		if j.kind.shell {
-			// A shell that goes on after suspend takes its terminal. If that is ours,
-			// two shells read it from now on, as under su.
+			// After suspend and bg, the inner shell takes its terminal. If that is the caller's
+			// own, two shells read it from now on, as under su.
 			j.await("beta@")
 			if !j.pty {
 				must(j.t, "kill", "-HUP", j.front)
@@ -178,7 +178,7 @@ var jobCases = []struct {
 		if err := pty.Setsize(j.master, &pty.Winsize{Rows: 33, Cols: 99}); err != nil {
 			j.t.Fatal(err)
 		}
-		// without a controlling terminal, nobody tells it
+		// without a controlling terminal it is not told
 		if j.kind.name != "-c" || j.pty {
 			j.await("job: 33 rows\n")
 		}

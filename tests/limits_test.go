@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A limit that modules set holds for the session, or the session is refused
-// in words that name it. It never crashes or hangs the monitor.
+// A limit that modules set holds for the session, or the refusal names it. The monitor neither
+// crashes nor hangs.
 func TestLimitsThatPamLimitsSets(t *testing.T) {
 	stack(t, limiting())
 	for _, limit := range []struct {
@@ -54,7 +54,8 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 					t.Errorf("stderr %q", r.stderr)
 				}
 				if got := sessions(); strings.Contains(got, "open_session") && !strings.Contains(got, "close_session") {
-					// pam_exec needs a file and a process to record; the limit may leave none
+					// pam_exec needs a file and a process to write the record, and the limit
+					// may allow none
 					if limit.name != "nproc" && limit.name != "nofile" && limit.name != "as" && limit.name != "data" &&
 						limit.name != "fsize" && limit.name != "stack" {
 						t.Errorf("records %q", got)
@@ -65,7 +66,7 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 	}
 }
 
-// The same from the caller's side, at start.
+// The same with limits of the caller, which hold from the start.
 func TestLimitsOfTheCaller(t *testing.T) {
 	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "cpu", "rttime",
 		"core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
@@ -76,7 +77,7 @@ func TestLimitsOfTheCaller(t *testing.T) {
 		}
 		for _, value := range []uint64{0, 1, 3, 64, 100000} {
 			if value > most {
-				continue // nobody without privilege has it
+				continue // it cannot be set without privilege
 			}
 			for _, kind := range []string{fmt.Sprintf("%d:%[1]d", value), fmt.Sprintf("%d:", value)} {
 				t.Run(limit+" "+kind, func(t *testing.T) {
@@ -87,13 +88,14 @@ func TestLimitsOfTheCaller(t *testing.T) {
 					case r.status == 1 && strings.Contains(r.stderr, "RLIMIT_"+strings.ToUpper(limit)):
 					case strings.Contains(r.stderr, "capsu: ") && r.stdout == "" &&
 						strings.Contains(strings.ToUpper(r.stderr), "RLIMIT_"+strings.ToUpper(limit)):
-						// refused by the kernel at exec, with capsu's own words
+						// capsu names the limit under which the kernel refused exec
 					case !strings.Contains(r.stderr, "capsu: ") && !strings.Contains(r.stderr, "Password") && r.status >= 126:
-						// the kernel or the loader could start not even sh, or not capsu
+						// under the limit neither sh nor capsu can start
 					case limit == "stack" && r.status > 128 && r.stdout == "":
-						// the session's shell could not be started under the caller's limit, which is its
+						// the session's shell cannot start under the caller's limit
 					case limit == "cpu" && value == 0 && r.status == 128+int(syscall.SIGXCPU):
-						// whom a tick of the clock finds running, the kernel ends: also the front
+						// the kernel kills a process that runs at a tick of the clock, also the
+						// front
 					default:
 						t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
 					}
@@ -109,8 +111,7 @@ func TestLimitsOfTheCaller(t *testing.T) {
 	}
 }
 
-// With it a real-time caller would have the kernel kill the monitor, in the
-// middle of whatever takes longest.
+// With such a limit the kernel would kill the monitor of a real-time caller, at any moment.
 func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 	run := func(rttime, policy string) result {
 		t.Helper()
@@ -118,7 +119,7 @@ func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 			"chrt -p $$ | grep -o SCHED_.*; grep -o 'timeout *[0-9]*' /proc/self/limits | tr -s ' '"}}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		as := r.command(ctx) // by root, who may give a process such a priority
+		as := r.command(ctx) // root may set such a priority
 		cmd := exec.CommandContext(ctx, "chrt",
 			append([]string{policy, "10", "prlimit", "--rttime=" + rttime}, as.Args...)...)
 		if policy == "-o" {
@@ -136,7 +137,7 @@ func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 	expectRun(t, run("9000000:9000000", "-o"), "SCHED_OTHER\ntimeout 9000000\n")
 }
 
-// The target may fill its own queue of signals: it is not the monitor's.
+// The target may fill its own queue of signals. The monitor has another.
 func TestTargetWithAFullSignalQueue(t *testing.T) {
 	compile(t, "/opt/fill", "programs/fill.c")
 	cmd := call{caller: "ghost", program: "/opt/fill"}.command(t.Context())

@@ -11,11 +11,10 @@ import (
 	"testing"
 )
 
-// Modules that change what only capsu may change: ids, capabilities, limits,
-// threads. Whether there is a session then is capsu's to say. If there is one,
-// it is as decided; if not, one line says why.
+// Modules that change what only capsu may change: ids, capabilities, limits, threads. capsu may
+// refuse the session, in one line that says why. If there is a session, it is as decided.
 
-// powers are the deeds, and what of the session a deed may change, as under su.
+// powers are the deeds, and the fields of the session that a deed may change, as under su.
 var powers = map[string][]string{
 	"uid": nil, "asmuid": nil, "setuidcaller": nil, "gids": nil, "groups": {"Groups"},
 	"nnp": {"NoNewPrivs"}, "securebits": nil, "lockedbits": nil, "nocaps": nil, "noeffective": nil,
@@ -23,11 +22,11 @@ var powers = map[string][]string{
 	"limits": {"Limit"}, "prlimit": {"Limit"}, "rawlimits": {"Limit"},
 }
 
-// usual are deeds of many modules: with them there is a session, as under su.
+// usual are deeds of many modules. With them there is a session, as under su.
 var usual = []string{"threads", "spawn", "system", "popen", "weakfork", "nnp"}
 
-// asDecided says what of a session is other than decided, apart from fields
-// whose names begin with one of may.
+// asDecided returns the fields of a session that are other than decided, apart from those that
+// begin with one of may.
 func asDecided(got, decided map[string]string, may []string) (wrong string) {
 	for field, want := range decided {
 		allowed := slices.ContainsFunc(may, func(prefix string) bool { return strings.HasPrefix(field, prefix) })
@@ -73,7 +72,7 @@ func TestModulesThatChangeWhatIsCapsus(t *testing.T) {
 					}
 				}
 				opened, closed := strings.Count(sessions(), "open_session"), strings.Count(sessions(), closedRecord)
-				// a record needs a process and a file, also under su
+				// the record needs a process and a file, also under su
 				limited := slices.Contains(may, "Limit")
 				if closed > opened || opened > closed && r.status == 3 && !limited {
 					t.Errorf("opened %d times, closed %d times", opened, closed)
@@ -84,8 +83,8 @@ func TestModulesThatChangeWhatIsCapsus(t *testing.T) {
 	}
 }
 
-// The threads that a module starts have nothing, from their first instruction:
-// they are looked at while the module's call is not over, and in the session.
+// The threads that a module starts have no power from their first instruction. They are looked
+// at during the module's call, and in the session.
 func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 	compile(t, "/opt/misbehave.so", "-shared", "-fPIC", "modules/misbehave.c", "-lpam")
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
@@ -141,8 +140,8 @@ func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 	}
 }
 
-// expectLeaderAlone checks that no thread but the leader has any privilege, and
-// returns how many others there are.
+// expectLeaderAlone checks that only the leader has power. It returns the number of other
+// threads.
 func expectLeaderAlone(t *testing.T, monitor string) (others int) {
 	t.Helper()
 	tasks, err := filepath.Glob("/proc/" + monitor + "/task/*")

@@ -13,10 +13,9 @@ import (
 	"time"
 )
 
-// What a module does is a clean refusal, or the session as decided: never
-// another identity, never a hang, never a crash text. session says, for each
-// phase, whether there is one; another user of a module's is followed up to the
-// account phase.
+// Whatever a module does, the result is a clean refusal or the session as decided: never
+// another identity, a hang, or a crash text. The table has the phases with a session, by deed.
+// capsu follows another user of a module's up to the account phase.
 func TestModulesThatMisbehave(t *testing.T) {
 	compile(t, "/opt/misbehave.so", "-shared", "-fPIC", "modules/misbehave.c", "-lpam")
 	in := func(phases ...string) map[string]bool {
@@ -56,7 +55,7 @@ func TestModulesThatMisbehave(t *testing.T) {
 					t.Errorf("PAM was not closed: %q", got)
 				}
 				for pid := range strings.FieldsSeq(must(t, "cat", "/opt/reached")) {
-					must(t, "kill", "-KILL", pid) // it is there: nobody took it for the session
+					must(t, "kill", "-KILL", pid) // it still runs: it was not taken for the session
 				}
 				awaitNoProcess(t)
 			})
@@ -64,14 +63,14 @@ func TestModulesThatMisbehave(t *testing.T) {
 	}
 }
 
-// ends are the deeds after which nobody is there to close PAM.
+// ends are the deeds that end the monitor, so that PAM is not closed.
 var ends = map[string]bool{"exit": true, "_exit": true, "abort": true, "crash": true, "kill": true}
 
 const left = "capsu: a PAM module or the name service does not answer; it is left alone\n" +
 	"capsu: hint: the system log may tell an administrator why\n"
 
-// A module that never returns holds the monitor's only thread for PAM. Its caller
-// gets his shell back by any signal to end; the monitor is root's to end.
+// A module that never returns holds the monitor's only thread for PAM. Any signal to end gives
+// its caller the shell back. Only root can end the monitor then.
 func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 	compile(t, "/opt/misbehave.so", "-shared", "-fPIC", "modules/misbehave.c", "-lpam")
 	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT}
@@ -107,8 +106,8 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 				}
 				eventually(t, "their ends", func() bool {
 					for i, cmd := range calls {
-						cmd.Process.Signal(signals[i]) // again: in pam_end there are two who hang, one after another
-						// a window that changes its size must not keep it from being heard
+						cmd.Process.Signal(signals[i]) // again: in pam_end two processes hang, one after the other
+						// other signals must not keep it from being heard
 						cmd.Process.Signal(syscall.SIGWINCH)
 					}
 					time.Sleep(5 * time.Millisecond)
@@ -133,8 +132,8 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 	}
 }
 
-// What has been left goes on: an attempt is recorded and opens no session, a
-// session is closed.
+// A monitor that was left alone goes on. An attempt is recorded and opens no session. A session
+// is closed.
 func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	stack(t, waiting)
@@ -169,7 +168,8 @@ func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 	}
 }
 
-// The signal that has ended a session is none that its closing has not heard.
+// The signal has ended the session. A slow closing after that does not count as a monitor that
+// does not hear it.
 func TestASlowClosingKeepsTheStatusOfTheSession(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	must(t, "install", "-d", "-m", "777", gates)
@@ -186,7 +186,7 @@ func TestASlowClosingKeepsTheStatusOfTheSession(t *testing.T) {
 	awaitFile(t, gates+"/session")
 	cmd.Process.Signal(syscall.SIGINT)
 	awaitFile(t, gates+"/close.reached")
-	time.Sleep(6 * time.Second) // longer than the front waits for one who does not hear
+	time.Sleep(6 * time.Second) // longer than the front waits for a monitor that does not hear
 	os.Remove(gates + "/close")
 	cmd.Wait()
 	if status := shellStatus(cmd.ProcessState); status != 3 || strings.Contains(said.String(), left) {

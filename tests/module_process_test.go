@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// A process that a module starts is what it would be under setuid su: it has the
-// caller's real uid, and of capabilities no more than capsu's own.
+// A process that a module starts is the same as under setuid su: it has the caller's real uid,
+// and no capability beyond capsu's own.
 
-// asUnderSu makes of what a helper of su's says what one of capsu's must say.
+// asUnderSu takes what a helper reports under su, and returns what it must report under capsu.
 func asUnderSu(t *testing.T, theirs string) string {
 	t.Helper()
 	want := ""
@@ -33,8 +33,8 @@ func asUnderSu(t *testing.T, theirs string) string {
 	return want
 }
 
-// notBounded leaves out the bounding set of what the session's own process
-// starts. It may be the session's or cut to capsu's: neither adds anything.
+// notBounded leaves out the bounding set of what the session's own process starts. It may be
+// the session's, or cut to capsu's: neither adds a capability.
 func notBounded(text string) (rest string) {
 	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, "child CapBnd:") {
@@ -44,10 +44,10 @@ func notBounded(text string) (rest string) {
 	return rest
 }
 
-// otherWays are those of modules/helper.c to start a process, but for fork(3).
+// otherWays are the ways of modules/helper.c to start a process other than fork(3).
 var otherWays = []string{"vfork", "_Fork", "syscall", "spawn", "system", "popen"}
 
-// It had the guard's uid, and could signal every other session's monitor.
+// A helper had the guard's uid, and could signal every other session's monitor.
 func TestAHelperOfAModulesIsWhatItIsUnderSu(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	compile(t, "/opt/tell", "programs/tell.c")
@@ -67,8 +67,8 @@ func TestAHelperOfAModulesIsWhatItIsUnderSu(t *testing.T) {
 	}
 }
 
-// What is started in another way than by fork(3) is not the guard either, and
-// has no capability that capsu has not.
+// A helper that is started in another way than by fork(3) is not the guard either, and has no
+// capability that capsu does not have.
 func TestAHelperThatIsStartedInAnotherWayIsNotTheGuard(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	compile(t, "/opt/tell", "programs/tell.c")
@@ -100,8 +100,8 @@ func TestAHelperThatIsStartedInAnotherWayIsNotTheGuard(t *testing.T) {
 	}
 }
 
-// A helper of alpha's attacks the session of another caller with the same
-// target: as the guard it succeeds.
+// A helper in alpha's session attacks the session of another caller with the same target. As
+// the guard it would succeed.
 func TestAHelperOfAModulesReachesNoOtherSession(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	orders := []string{"SHED=caller", "SHED=target", "SHED=module", "WAY=spawn", "WAY=system", "WAY=popen"}
@@ -132,9 +132,8 @@ func TestAHelperOfAModulesReachesNoOtherSession(t *testing.T) {
 	}
 }
 
-// Scripts of modules have trusted the environment of whoever called (CVE-2010-3853):
-// capsu shows them the caller's own home and root's search path, and of the rest what
-// helps to talk to a person.
+// Scripts of modules have trusted the caller's environment (CVE-2010-3853). capsu shows them
+// the caller's own home, root's search path, and a few variables that help to talk to a person.
 func TestAHelperOfAModulesHasNoVariableOfTheCallersChoiceButItsTerminalAndItsWords(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	file(t, "/opt/variables", "#!/bin/sh\n/usr/bin/env | sort | grep -vE '^(PWD|OLDPWD|_)='\n", 0o755)

@@ -13,11 +13,11 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// without these capsu itself does not start, so no module is tried without.
+// always are the capabilities without which capsu does not start.
 var always = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP}
 
-// keep has the monitor keep, while the session runs, what the module needs to
-// close it; or everything, where helpers show what there is.
+// keep lets the monitor keep, while the session runs, what the module needs to close it. If
+// helpers show what they have, it keeps everything.
 func (r row) keep(t *testing.T) {
 	t.Helper()
 	var keep []cap.Value
@@ -38,9 +38,9 @@ func (r row) keep(t *testing.T) {
 	}
 }
 
-// needed is the least of file capabilities, beyond those without which capsu
-// does not start, with which the module still does what it does with all of
-// them. The widest are taken away first: of two that do, the narrower stays.
+// needed is the smallest set of file capabilities, beyond always, with which the module does
+// all of its work. It takes the widest capability away first: of two that would do, the
+// narrower stays.
 func (r row) needed(t *testing.T, does string) []cap.Value {
 	t.Helper()
 	defer give(t, bounded())
@@ -66,8 +66,8 @@ func (r row) needed(t *testing.T, does string) []cap.Value {
 	return left
 }
 
-// confirmed tells whether what the table has is the least: with it the module
-// does its work, and without any one of it no more.
+// confirmed tells whether the set in the table is the smallest: the module does its work with
+// it, and not without any one capability of it.
 func (r row) confirmed(t *testing.T, does string, tabled []cap.Value) bool {
 	t.Helper()
 	defer give(t, bounded())
@@ -83,8 +83,8 @@ func (r row) asInStack() needs.Module {
 	return needs.Module{Type: r.phase, Name: "pam_" + r.module + ".so", Args: strings.Fields(r.args)}
 }
 
-// tabled is what the table in Go has for the module of a row: what the
-// measurement must find, and what it cannot.
+// tabled is the set that stack/needs.go has for the module of a row: what the measurement must
+// find, and what it cannot find.
 func (r row) tabled(t *testing.T) (measured, more []cap.Value) {
 	t.Helper()
 	m := r.asInStack()

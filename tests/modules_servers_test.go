@@ -22,7 +22,8 @@ type server struct {
 	user    string // default root
 }
 
-// places are where servers listen: ports of 127.0.0.1 that were free when the test began.
+// places are the addresses of the servers: ports of 127.0.0.1 that were free when the test
+// began.
 var places = sync.OnceValue(func() *strings.Replacer {
 	var pairs []string
 	for _, name := range []string{"KDC", "KADMIN", "KPASSWD", "LDAP"} {
@@ -36,7 +37,7 @@ var places = sync.OnceValue(func() *strings.Replacer {
 // placed puts the ports into a script.
 func placed(script string) string { return places().Replace(script) }
 
-// freePort is one that neither TCP nor UDP uses; UDP does not use the next, either.
+// freePort is a port that neither TCP nor UDP uses. UDP does not use the next one either.
 func freePort() int {
 	for {
 		tcp, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -58,11 +59,10 @@ func freePort() int {
 	}
 }
 
-// serving are the servers that have been started, with what was started with them.
+// serving are the servers that run.
 var serving = map[string]bool{}
 
-// serve starts servers that do not run yet. They end with the whole test, not
-// with its row.
+// serve starts servers that do not run yet. They end with the whole test, not with a row.
 func serve(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {

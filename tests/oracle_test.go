@@ -31,14 +31,14 @@ const (
 	wakeAlarm    = 1 << 35 // what the oracle has as Inheritable from the start
 )
 
-// oracle is the machine's own pam_cap.so, asked without anything of capsu's.
+// oracle is the machine's own pam_cap.so. It is asked without capsu.
 type oracle struct {
 	t   *testing.T
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// effect is what pam_cap.so did, or would do.
+// effect is what pam_cap.so did, or what package policy says it would do.
 type effect struct {
 	authenticate bool
 	i, a, b      uint64
@@ -66,7 +66,7 @@ func newOracle(t *testing.T) *oracle {
 	return &oracle{t, in, bufio.NewReader(out)}
 }
 
-// bounding is the oracle's: a capability is missing from it on every machine.
+// bounding is the oracle's bounding set. One capability is missing in it on every machine.
 func (o *oracle) bounding() uint64 { return ownBounding(o.t) &^ (1 << cap.MAC_OVERRIDE) }
 
 // ask has the module read a policy for a user. args are more of its arguments.
@@ -92,8 +92,8 @@ func (o *oracle) ask(text, user, args string) effect {
 	return e
 }
 
-// predict is what our reading says that the module does. notText tells that
-// capsu refuses the file for what it is, whatever the module makes of it.
+// predict is what package policy says that the module does. notText tells that capsu refuses
+// the file for its form, whatever the module makes of it.
 func predict(t *testing.T, p rules.Parameters, user string, bounding uint64) (e effect, notText bool, err error) {
 	t.Helper()
 	u, err := nss.ByName(user)
@@ -126,8 +126,8 @@ func predict(t *testing.T, p rules.Parameters, user string, bounding uint64) (e 
 	return e, false, nil
 }
 
-// Every edge of the reading, by hand: what the module does is written here,
-// and asked of it, and of ours.
+// Every known edge of the reading. The table has what the module does; the module and package
+// policy are both asked.
 func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 	o := newOracle(t)
 	bounding := o.bounding()
@@ -221,8 +221,8 @@ func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 			}
 		})
 	}
-	// A line over 4095 bytes: the module splits it, and reads a rule that
-	// nobody wrote. One line is one rule for capsu.
+	// The module splits a line of more than 4095 bytes, and reads a second rule that was never
+	// written. For capsu one line is one rule.
 	for at := 4080; at < 4110; at++ {
 		split := "none " + strings.Repeat("x", at-6) + " cap_kill ghost\n"
 		got := o.ask(split, "ghost", "")
@@ -237,8 +237,8 @@ func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 	t.Error("the module split no line: the edge is gone, and the documentation tells of it")
 }
 
-// Files that nobody would think of: for each the real module and ours do the
-// same, or ours refuses for one of the documented reasons.
+// Random files: the module and package policy do the same with each, or package policy refuses
+// it for one of the documented reasons.
 func TestRandomFilesAreReadAsPamCapReadsThem(t *testing.T) {
 	o := newOracle(t)
 	bounding := o.bounding()

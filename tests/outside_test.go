@@ -29,9 +29,9 @@ func TestNobodyButRootReachesTheMonitorAtAnyStage(t *testing.T) {
 	}
 }
 
-// The session's first process is the target's before it executes anything: the
-// target may end it or slow it down. It has a copy of the monitor's memory and
-// capabilities, and the target may have none of that; others reach nothing.
+// The session's first process belongs to the target before it executes anything: the target may
+// end it or slow it down. It has a copy of the monitor's memory and capabilities, and the
+// target must not get any of that. Other users reach nothing.
 func TestNobodyReachesIntoTheSessionsProcessBeforeItsProgram(t *testing.T) {
 	for _, who := range []string{"alpha", "beta", "ghost"} {
 		t.Run(who, func(t *testing.T) {
@@ -54,8 +54,8 @@ func TestNobodyReachesIntoTheSessionsProcessBeforeItsProgram(t *testing.T) {
 	}
 }
 
-// A module that sheds its privilege has another user's effective uid meanwhile.
-// That user reaches the monitor no more for it, nor does the caller.
+// A module that sheds its privilege has another user's effective uid meanwhile. Neither that
+// user nor the caller reaches more of the monitor for it.
 func TestNobodyReachesAMonitorWhoseModuleHasShedItsPrivilege(t *testing.T) {
 	alpha, ghost := id(t, "-u", "alpha"), id(t, "-u", "ghost")
 	for gate, effective := range map[string]string{"as-target": ghost, "as-caller": alpha, "swapped": alpha} {
@@ -78,8 +78,8 @@ func TestNobodyReachesAMonitorWhoseModuleHasShedItsPrivilege(t *testing.T) {
 	}
 }
 
-// A program that a module starts is protected as far as under su, where it is
-// caller/0/0 too.
+// A program that a module starts is protected as under su: there too it has the caller's real
+// uid and uid 0 as effective and saved one.
 func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
 	for _, who := range []string{"alpha", "ghost", "beta"} {
 		got := map[string]string{}
@@ -97,7 +97,7 @@ func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
 
 const sleeper = program + ` ghost -c 'echo "it runs"; exec sleep 600' <<<'` + password + `'`
 
-// stopped stops the job in the background, and shows it once the shell knows.
+// stopped stops the job in the background, and shows it when the shell has noticed.
 const stopped = "kill -STOP $!; until jobs | grep -q Stopp[e]d; do sleep 0.1; done; jobs\n"
 
 func TestTheFrontObeysItsOwner(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// twice asks two times, with a gate between.
+// twice is a service with two questions, and a gate between them.
 const twice = `auth required pam_unix.so
 auth required /opt/wait.so ` + gates + `
 auth required /opt/ask.so off ANSWER=yes
@@ -30,8 +30,8 @@ func askTwice(t *testing.T) {
 	stack(t, twice)
 }
 
-// Whatever ends the front at a prompt, the modes are as they were and half a
-// password reaches nobody.
+// Whatever ends the front at a prompt, the terminal's modes are as before, and no program reads
+// the half of a password.
 func TestSignalsAtEachPromptLeaveTheTerminalWhole(t *testing.T) {
 	askTwice(t)
 	for _, prompt := range []string{"first", "second"} {
@@ -91,7 +91,7 @@ func TestStoppedPromptGoesOnWithoutEcho(t *testing.T) {
 				case "TSTP":
 					x.typed("half")
 					fallthrough
-				default: // nobody hears of SIGSTOP in time to discard what was typed
+				default: // SIGSTOP leaves no time to discard what was typed
 					must(t, "kill", "-"+c.end, front(t))
 				}
 				x.echoes()
@@ -132,7 +132,7 @@ func TestPromptInTheBackgroundWaitsForTheForeground(t *testing.T) {
 	}
 }
 
-// Between prompts the keys act on nothing, and they do not wait for the next one.
+// Between prompts the keys do nothing, and they are not kept for the next prompt.
 func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	askTwice(t)
 	gate := gates + "/auth"
@@ -146,7 +146,7 @@ func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	x.await("^\\")
 	os.Remove(gate)
 	x.await("secret? ")
-	time.Sleep(6 * time.Second) // longer than a monitor may be deaf to them (front.c)
+	time.Sleep(6 * time.Second) // longer than the front waits for a deaf monitor (front.c)
 	x.typed("yes\n")
 	x.await("in the session\n")
 	x.await("now> ")
@@ -154,7 +154,7 @@ func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	x.end()
 }
 
-// Where nobody could continue it, nothing is stopped: as the kernel has it.
+// If no shell could continue the job, it is not stopped: the kernel has the same rule.
 func TestWithoutAShellCtrlZStopsNothing(t *testing.T) {
 	x := onTerminal(t, "alpha", "exec "+program+" beta")
 	x.await("Password: ")

@@ -36,8 +36,8 @@ func TestTheSessionsTerminalIsTheTargets(t *testing.T) {
 	}
 }
 
-// A kernel with dev.tty.legacy_tiocsti lets the target type into a terminal it
-// shares: not into the caller's, while the session runs or after it.
+// A kernel with dev.tty.legacy_tiocsti lets the target type into a terminal that it shares. It
+// must not reach the caller's, neither while the session runs nor after it.
 func TestTheTargetCannotTypeIntoTheCallersShell(t *testing.T) {
 	compile(t, "/opt/push", "programs/push.c")
 	if text, err := os.ReadFile("/proc/sys/dev/tty/legacy_tiocsti"); err == nil &&
@@ -55,7 +55,7 @@ func TestTheTargetCannotTypeIntoTheCallersShell(t *testing.T) {
 		"a descendant":        {" beta -c '/opt/push /opt/push.go & " + begun + "'", false},
 		"one without session": {" beta -c 'setsid /opt/push /opt/push.go & " + begun + "'", false},
 		"one of -T -c":        {" -T beta -c '/opt/push /opt/push.go & " + begun + "'", false},
-		// that the attempt is a real one
+		// this attempt succeeds: it shows that the others could
 		"who shares it": {" -T beta --session-command /opt/push", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,8 +86,8 @@ func TestTheTargetCannotTypeIntoTheCallersShell(t *testing.T) {
 	}
 }
 
-// expectIdle checks that the monitor of a session does not spin: it uses next
-// to none of half a second.
+// expectIdle checks that the monitor of a session does not spin: in half a second it uses next
+// to no processor time.
 func expectIdle(t *testing.T, when string) {
 	t.Helper()
 	before := computed(t)
@@ -204,8 +204,8 @@ func TestALongOutputArrivesWhole(t *testing.T) {
 	x.leave()
 }
 
-// Who is left behind keeps neither capsu nor its terminal, and writes to the
-// caller's no more.
+// Processes that a session leaves behind keep neither capsu nor its terminal open, and can no
+// longer write to the caller's terminal.
 func TestDescendantsHoldNothing(t *testing.T) {
 	sessions := recorded(t)
 	x := jobs(t)

@@ -60,7 +60,7 @@ func TestSystemLogHasTheLinesOfSuWithTheTuple(t *testing.T) {
 func TestFailedAttemptIsInBtmpBeforeItsDelay(t *testing.T) {
 	logins(t)
 	log := logged(t)
-	// the delay is long enough to look at everything meanwhile, on any machine
+	// the delay is long enough for all that follows, on any machine
 	stack(t, "auth optional pam_faildelay.so delay=8000000\n"+service)
 	ended := make(chan result, 1)
 	go func() { ended <- call{args: []string{"ghost", "-c", "true"}, stdin: "wrong\n"}.run(t) }()
@@ -82,12 +82,12 @@ func TestFailedAttemptIsInBtmpBeforeItsDelay(t *testing.T) {
 	if got := strings.Count(log(), "\n"); got != 1 {
 		t.Errorf("%d lines in the log", got)
 	}
-	// what is no user's name may be a password, and is not written there
+	// a name that is no user's may be a password, and is not written there
 	call{args: []string{"open sesame", "-c", "true"}}.run(t)
 	if got := entries(t, "/var/log/btmp"); len(got) != 2 || got[1].user != "(unknown)" {
 		t.Errorf("%+v", got)
 	}
-	// a session, and a refusal that is not the stack's, are no failed logins
+	// neither a session nor a refusal after authentication is a failed login
 	capsu(t, "ghost", "-c", "true")
 	capsu(t, "-C", "cap_kill", "ghost", "-c", "true")
 	if got := entries(t, "/var/log/btmp"); len(got) != 2 {
@@ -134,8 +134,8 @@ func TestLoginSessionIsInUtmpAndWtmpWhileItLasts(t *testing.T) {
 	}
 }
 
-// The kernel keeps records only where audit is switched on; what is sent to it
-// is seen by who traces the calls.
+// The kernel keeps records only if audit is switched on, so the test traces the call that sends
+// one.
 func TestKernelGetsAnAuditRecord(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n")
 	const text = `op=su acct="ghost" caller="alpha" iab="%s" exe="` + program + `" hostname=? addr=? terminal=? res=%s`

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// One sentence for all of them: neither text nor status nor a missing delay
-// tells an attacker whether an account exists or can be used.
+// All these refusals are the same: neither text nor status nor a missing delay tells an
+// attacker whether an account exists or can be used.
 func TestBeforeAuthenticationNothingTellsAccountsApart(t *testing.T) {
 	account(t, "locked", "-s", "/bin/sh")
 	setPassword(t, "locked", password)
@@ -72,7 +72,7 @@ func TestExpiredAccountIsRefusedWithItsOwnWords(t *testing.T) {
 func TestPamServiceThatCannotWorkIsRefused(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
 		stack(t, service)
-		// "other" would let everybody in: it must not be used in its place
+		// the service "other" would let all users in: it must not be used instead
 		file(t, "/etc/pam.d/other", permitting, 0o644)
 		if err := os.Remove("/etc/pam.d/capsu"); err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestMissingPrivilegeIsExplained(t *testing.T) {
 		to := copyTo(t, "/opt/copy")
 		expectRefusal(t, call{program: to, args: in}.run(t), to+": no file capabilities",
 			`hint: as root: setcap "$(capsuctl filecaps)" `+to)
-		expectRun(t, call{program: to, args: in, caller: "root"}.run(t), "in\n") // who has them anyway
+		expectRun(t, call{program: to, args: in, caller: "root"}.run(t), "in\n") // root has them anyway
 	})
 	t.Run("the command it names is the remedy", func(t *testing.T) {
 		policy(t, "^cap_net_raw ghost\n") // which it must heed
@@ -190,7 +190,7 @@ func TestGuardMustBeSomebodyElse(t *testing.T) {
 	})
 }
 
-// No signal tells threads of anything, so none has to be pending.
+// capsu sends its threads no signals, so the caller's limit of pending signals may be 0.
 func TestFewPendingSignalsAreEnough(t *testing.T) {
 	for _, n := range []string{"0 0", "1 1", "0 200"} {
 		r := call{wrapper: []string{"prlimit", "--sigpending=" + strings.Replace(n, " ", ":", 1)},
@@ -213,7 +213,7 @@ func TestRootAsTargetIsRefusedForOthers(t *testing.T) {
 	expectRefusal(t, capsu(t, "toor", "-c", "echo in"), "uid 0 is not a target")
 }
 
-// What a module makes of the target is asked everything again.
+// If a module changes the target, all checks are made again.
 func TestTargetThatAModuleRenamesIsHeldToTheSame(t *testing.T) {
 	compile(t, "/opt/rename.so", "-shared", "-fPIC", "modules/rename.c", "-lpam")
 	for name, want := range map[string]string{
@@ -333,7 +333,7 @@ func TestNumbersThatAreNoUsersAreRefused(t *testing.T) {
 		expectRefusal(t, capsu(t, name, "-c", "echo in"), "root: uid 0 is not a target")
 	}
 	expectRun(t, capsu(t, id(t, "-u", "ghost"), "-c", "id -un"), "ghost\n")
-	// a name comes before a number
+	// a name has priority over a number
 	account(t, "4242", "-s", "/bin/sh", "--badname")
 	setPassword(t, "4242", password)
 	account(t, "other", "-u", "4242", "-s", "/bin/sh")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A module may make another user of the target (PAM_USER), as those do that map
-// names of a directory. Nothing of the session may then be the first one's.
+// A module may change the target (PAM_USER), as modules do that map names of a directory. The
+// session must then have nothing of the first target.
 func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 	compile(t, "/opt/converse.so", "-shared", "-fPIC", "modules/converse.c", "-lpam")
 	policy(t, "^cap_net_raw ghost\n^cap_net_bind_service,cap_kill @team\n")
@@ -20,7 +20,7 @@ func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 		"in the account phase when root calls": {"account", "root"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// after the one who is asked for has been authenticated
+			// after the first target has been authenticated
 			file(t, "/etc/pam.d/capsu-l", service+c.phase+" required /opt/converse.so user=beta\n", 0o644)
 			sessions, log := recorded(t), logged(t)
 			expectRun(t, call{caller: c.caller, args: []string{"-", "ghost", "-c", show}}.run(t), want)

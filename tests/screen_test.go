@@ -10,8 +10,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// onScreen starts a session of beta's on a terminal that programs take for one
-// with a screen.
+// onScreen starts a session of beta's on a terminal whose TERM has a screen.
 func onScreen(t *testing.T) *terminal {
 	t.Helper()
 	x := inSession(t, "")
@@ -80,7 +79,7 @@ func TestProgramsThatTakeTheScreenWork(t *testing.T) {
 	}
 }
 
-// A real sshd, started for this connection alone by the client itself.
+// A real sshd, which the client starts for this connection.
 func TestAnSshClientWorksInside(t *testing.T) {
 	must(t, "sh", "-c", `install -d -o beta -g beta -m 700 /opt/ssh && cd /opt/ssh &&
 ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N 'a phrase' -f key && cp key.pub keys &&

@@ -51,7 +51,7 @@ func TestExtraDescriptorsStayOutside(t *testing.T) {
 	r := call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"},
 		args: []string{"ghost", "-c", "ls /proc/self/fd | tr '\\n' ' '"}}.run(t)
 	expectRun(t, r, "0 1 2 3 ") // 3 is the directory that ls reads
-	// neither front nor monitor has them, nor what modules start
+	// neither the front nor the monitor nor what modules start has them
 	s := begin(t, call{wrapper: []string{"sh", "-c", `exec "$@" 3</etc/passwd 9</`, "sh"}, args: []string{"ghost"}},
 		"exec sleep 600")
 	front := strconv.Itoa(s.cmd.Process.Pid)
@@ -71,7 +71,7 @@ func TestWhatModulesLeaveOpenIsNotTheSessions(t *testing.T) {
 	expectRun(t, capsu(t, "ghost", "-c", "ls /proc/self/fd | tr '\\n' ' '"), "0 1 2 3 ")
 }
 
-// The end of the report is exec's, or that of a child which somebody killed.
+// The report ends at exec, or because the child was killed.
 func TestAChildThatIsKilledBeforeExecIsNoSession(t *testing.T) {
 	compile(t, "/opt/leave.so", "-shared", "-fPIC", "modules/leave.c", "-lpam")
 	stack(t, service+"session required /opt/leave.so death\n")
@@ -97,7 +97,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 			expectRefusal(t, call{stdin: c.stdin, empty: true, args: []string{"ghost", "-c", "echo in"}}.run(t), c.want)
 		})
 	}
-	// the longest that fits is asked of the stack
+	// the longest answer that fits goes to the modules
 	long := strings.Repeat("y", 511)
 	account(t, "longpw", "-s", "/bin/sh")
 	setPassword(t, "longpw", long)

@@ -29,7 +29,7 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 		!strings.Contains(e.Error, "root: uid 0 is not a target") {
 		t.Errorf("explain: %+v", e)
 	}
-	// the monitor has uid 0 as its effective one then: its target has nothing to reach it by
+	// the monitor's effective uid is 0 then: its target cannot reach it
 	site(t, "RootTarget on")
 	guard := id(t, "-u", "capsu")
 	during(t, call{args: []string{"root"}}, func(_, monitor string) {
@@ -42,8 +42,8 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 		if err != nil {
 			t.Errorf("attacker: %v: %s", err, out)
 		}
-		// The files below its /proc directory are root's to open, but not to look into it;
-		// and threads without a capability can be scheduled. That is all.
+		// The files below its /proc directory are root's to open, but not to look into. Threads
+		// without a capability can be scheduled. That is all.
 		harmless := regexp.MustCompile(`^(open|read|write|list|setpriority$|sched_set)`)
 		secret := regexp.MustCompile(`^(read|write|readlink) (task/)?(mem|environ|maps|smaps|auxv|stack|syscall|` +
 			`pagemap|io|timers|personality|exe|cwd|root|fd/|ns/|map_files)\b`)
@@ -55,7 +55,8 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 	})
 }
 
-// AuthIdentity is read as in version 0.1, and modules see the caller in any case.
+// AuthIdentity is accepted as in version 0.1, and has no effect: modules see the caller in any
+// case.
 func TestAuthIdentityHasNoEffectAndIsAFinding(t *testing.T) {
 	stack(t, "auth required pam_succeed_if.so quiet use_uid user = alpha\n"+service)
 	for text, line := range map[string]string{
@@ -115,7 +116,7 @@ func TestSessionGraceIsTheTimeBetweenTermAndKill(t *testing.T) {
 			t.Errorf("%q: killed before its time", text)
 		}
 	}
-	// longer than by default: a session that takes its time is not cut short
+	// the grace is longer than the default, so the session can end on its own
 	file(t, "/opt/got", "", 0o666)
 	site(t, "SessionGrace 3600")
 	front, wait := begin(t, slow)

@@ -44,7 +44,7 @@ func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	// a draft is read in its place, and the one that is in use is not
+	// the draft is read, and the file in use is not
 	file(t, "/opt/draft.conf", "TerminalOwner on\nCapabilitiesSet -cap_chown\n", 0o644)
 	if got := checked(t, "/opt/draft.conf", "--conf", "/opt/draft.conf", policyFile); !slices.Equal(got,
 		[]string{"2: CapabilitiesSet -cap_chown: closing may need it, and warns then"}) {
@@ -74,7 +74,7 @@ func TestCheckReadsThePolicyThatTheSiteNames(t *testing.T) {
 	}
 }
 
-// The site's own files and defaults count for what capsu's file must have.
+// The site's own files and defaults count among what capsu's file must have.
 func TestFilecapsHasWhatTheSiteGrants(t *testing.T) {
 	policy(t, "^cap_wake_alarm ghost\n")
 	filecaps := func() string {
@@ -152,8 +152,8 @@ func TestExplainShowsWhatAppliesAndFromWhere(t *testing.T) {
 	}
 }
 
-// Measured: with unmount_on_close pam_namespace takes away what it has mounted,
-// which needs CAP_SYS_ADMIN; it says nothing when it cannot. So check does.
+// With unmount_on_close pam_namespace unmounts what it has mounted. That needs CAP_SYS_ADMIN,
+// and without it the module says nothing. So check names it.
 func TestModuleThatNeedsMoreToCloseGetsItBySet(t *testing.T) {
 	must(t, "mkdir", "-p", "/opt/poly")
 	file(t, "/etc/security/namespace.conf", "/opt/poly tmpfs tmpfs root\n", 0o644)
@@ -169,7 +169,7 @@ func TestModuleThatNeedsMoreToCloseGetsItBySet(t *testing.T) {
 			found = found || strings.Contains(line, "pam_namespace.so in /etc/pam.d/capsu:") &&
 				strings.Contains(line, "CapabilitiesSet +cap_sys_admin keeps it")
 		}
-		// by its name, or since Linux-PAM 1.7 by a descriptor
+		// by a name, or since Linux-PAM 1.7 by a descriptor
 		return regexp.MustCompile(`umount2\("(/opt/poly|/proc/self/fd/\d+)", \w+\) += 0\b`).MatchString(must(t, "cat",
 			trace)), found
 	}

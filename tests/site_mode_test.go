@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// secured are libcap's PURE1E bits: NOROOT, NO_SETUID_FIXUP and
-// NO_CAP_AMBIENT_RAISE with their locks, and the lock of KEEP_CAPS. As capsh
-// shows them, and in hexadecimal.
+// secured are the bits of libcap's mode PURE1E: NOROOT, NO_SETUID_FIXUP and
+// NO_CAP_AMBIENT_RAISE with their locks, and the lock of KEEP_CAPS. First as capsh shows them,
+// then in hexadecimal.
 const (
 	secured    = "0357"
 	securedHex = "0xef"
@@ -165,8 +165,8 @@ func TestCallerOnAPure1EHost(t *testing.T) {
 		":1: cap_net_raw: granted as Ambient, which the securebits that capsu was started with (0xef) forbid")
 }
 
-// What a deferred pam_cap.so grants as Ambient, a session that cannot have it
-// is refused for: it is not quietly left out.
+// If the session cannot have what a deferred pam_cap.so grants as Ambient, it is refused. The
+// grant is not dropped silently.
 func TestPure1eRefusesAmbientOfADeferredModule(t *testing.T) {
 	file(t, other, "^cap_net_raw *\n", 0o644)
 	site(t, "CapabilitiesMode pure1e")

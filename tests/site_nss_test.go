@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// directory has users and groups in a source of the name service that is not
-// /etc/passwd: libnss-extrausers. /var/lib/extrausers is hidden for the test.
+// directory makes users and groups in another source of the name service than /etc/passwd:
+// libnss-extrausers. /var/lib/extrausers is hidden for the test.
 func directory(t *testing.T) {
 	t.Helper()
 	const extra = "/var/lib/extrausers"
@@ -83,12 +83,12 @@ func TestAccountsOfADirectoryCallAreTargetsAndHaveRules(t *testing.T) {
 		site(t, text)
 		expectTuple(t, inspect(t, as("xtarget")), want)
 	}
-	// without the directory nobody of it is there
+	// without the directory its users do not exist
 	file(t, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\n", 0o644)
 	expectRefusal(t, capsu(t, "xtarget", "-c", "echo in"), neutral)
 }
 
-// Two names of one uid are one caller, as the kernel has it.
+// Two names of one uid are one caller: the kernel knows the uid only.
 func TestCallerBlocksGoByTheUid(t *testing.T) {
 	account(t, "alpha2", "-o", "-u", id(t, "-u", "alpha"), "-g", "alpha", "-s", "/bin/sh")
 	policy(t, "^cap_net_raw ghost\n")

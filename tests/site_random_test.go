@@ -20,7 +20,7 @@ var (
 	siteSeed  = flag.Uint64("site.seed", 20261124, "seed for them")
 )
 
-// The rules of the random cases: some are granted, some beyond what capsu has.
+// Rules for the random cases. Some grant what capsu can give, some more.
 const (
 	firstRules  = "^cap_net_raw ghost\ncap_kill,!cap_chown @team\n^cap_sys_admin alpha\nall root\n"
 	secondRules = "cap_net_bind_service,!cap_kill ghost alpha\nnone beta\n^cap_net_raw root\n"
@@ -29,7 +29,7 @@ const (
 var randomPeople = []string{"alpha", "beta", "ghost", "root", "@team", "@ghost", "@root", "@many7", "nobody-here",
 	"@no-group"}
 
-// randomSite makes a file of the top level and some blocks.
+// randomSite makes a capsu.conf with directives at the top level and some blocks.
 func randomSite(r *rand.Rand) string {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	value := map[string]func() string{
@@ -76,7 +76,7 @@ func TestExplainAndSessionsAgreeForRandomSites(t *testing.T) {
 	r := rand.New(rand.NewPCG(*siteSeed, 7))
 	policy(t, firstRules)
 	file(t, "/etc/second-rules", secondRules, 0o644)
-	stack(t, strings.ReplaceAll(service, "pam_unix.so nullok", "pam_permit.so")) // whoever it is
+	stack(t, strings.ReplaceAll(service, "pam_unix.so nullok", "pam_permit.so")) // with or without a password
 	site(t, "")
 	ran, refused := 0, 0
 	for n := range *siteCases {
@@ -106,7 +106,7 @@ func TestExplainAndSessionsAgreeForRandomSites(t *testing.T) {
 	}
 }
 
-// vectors returns a tuple's text as bits.
+// vectors reads a tuple's text as bits.
 func vectors(t *testing.T, text string) (inh, amb, blocked uint64) {
 	t.Helper()
 	iab, err := cap.IABFromText(text)
@@ -123,8 +123,7 @@ func vectors(t *testing.T, text string) (inh, amb, blocked uint64) {
 	return inh, amb, blocked
 }
 
-// agrees opens the session and compares it, and its monitor, with what explain
-// has printed.
+// agrees opens the session, and compares it and its monitor with what explain has printed.
 func agrees(t *testing.T, e explained, s map[string]setting, caller, target string) (complaint string) {
 	t.Helper()
 	var i, a, blocked uint64

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Pty decides where the command line says nothing; --session-command asks for
-// the caller's terminal.
+// Pty decides if the command line has neither -P nor -T. --session-command asks for the
+// caller's terminal.
 func TestPtyDirective(t *testing.T) {
 	for _, c := range []struct {
 		conf, options string
@@ -89,7 +89,7 @@ func TestTerminalOwnerDirective(t *testing.T) {
 	}
 }
 
-// While modules run, which may hang, the caller's terminal is the caller's.
+// Modules may hang. While they run, the caller's terminal belongs to the caller.
 func TestNoModuleRunsWhileTheTerminalIsTheTargets(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	file(t, "/etc/pam.d/capsu-l", waiting, 0o644)

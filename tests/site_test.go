@@ -29,7 +29,7 @@ func TestFaultsOfTheSiteConfigurationMeanNoSession(t *testing.T) {
 		"Services ../x":           `:1: Services: "../x" is no name of a PAM service`,
 		"SessionGrace 1.5":        `:1: SessionGrace: "1.5" is not a whole number of seconds up to 3600`,
 		"Pty on\nPty on":          `:2: Pty: stands in line 1 already`,
-		// also in a block of somebody else's
+		// also in a block that does not apply
 		"<Caller nobody-here>\nPty x\n</Caller>":   `:2: Pty: "x" is none of auto, on, off`,
 		"<Target ghost>\nRootTarget on\n</Target>": `:2: RootTarget: is used before the target is known`,
 		"Pty on\r":       `:1: control character 0x0d`,
@@ -50,7 +50,7 @@ func TestFaultsOfTheSiteConfigurationMeanNoSession(t *testing.T) {
 			t.Errorf("explain with %q: %d, %+v", text, status, e)
 		}
 	}
-	// what works then all the same
+	// these work all the same
 	if r := capsu(t, "--version"); r.status != 0 {
 		t.Errorf("--version: %+v", r)
 	}
@@ -69,7 +69,7 @@ func TestSiteConfigurationThatOthersMayWriteIsRefused(t *testing.T) {
 			siteFile, "its directory /opt/open: writable by others"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// Engine off drops none of these checks
+			// Engine off skips none of these checks
 			site(t, "CapabilitiesEngine off")
 			must(t, "sh", "-c", c.script)
 			t.Cleanup(func() { os.Remove(siteFile) })
@@ -117,7 +117,7 @@ func TestTheLeaderKeepsWhatTheSetSaysAndNoOtherThreadAnything(t *testing.T) {
 		"":                           closingSet,
 		"CapabilitiesSet -cap_chown": closingSet &^ chown,
 		"CapabilitiesSet +CAP_NET_RAW -cap_kill +cap_net_bind_service": closingSet&^kill | raw | bind,
-		// from the built-in set again
+		// a set in a block starts from the built-in one
 		"CapabilitiesSet +cap_net_raw\n<Caller alpha>\nCapabilitiesSet -cap_chown\n</Caller>": closingSet &^ chown,
 		"CapabilitiesSet +cap_sys_admin": closingSet, // capsu's file does not have it
 		"CapabilitiesSet -cap_setuid -cap_setgid -cap_setpcap -cap_kill -cap_chown -cap_audit_write": 0,
@@ -131,15 +131,15 @@ func TestTheLeaderKeepsWhatTheSetSaysAndNoOtherThreadAnything(t *testing.T) {
 			t.Errorf("%q: status %d, %q", text, r.status, r.stderr)
 		}
 	}
-	// when root calls it has more to choose from
+	// root has more to choose from
 	site(t, "CapabilitiesSet +cap_sys_admin")
 	during(t, call{caller: "root", args: []string{"ghost"}}, func(_, monitor string) {
 		leaderIs(t, monitor, map[string]string{"CapPrm": hex(closingSet | 1<<cap.SYS_ADMIN), "CapEff": hex(0)})
 	})
 }
 
-// As mod_cap's questions and answers warn: a removed capability that closing
-// needs is told, with the directive, and nothing worse happens.
+// If closing needs a capability that CapabilitiesSet has removed, capsu names the directive,
+// and nothing worse happens.
 func TestRemovedCapabilityThatClosingNeedsIsToldAtClose(t *testing.T) {
 	compile(t, "/opt/give.so", "-shared", "-fPIC", "modules/give.c", "-lpam")
 	file(t, "/opt/given", "", 0o644)

@@ -15,7 +15,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// tree makes a directory with odd names and contents, and modes.
+// tree makes a directory with odd names, contents and modes.
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir() + "/tree"
@@ -122,7 +122,7 @@ func sshTerminal(t *testing.T, s *sshd) {
 	}
 }
 
-// The session has the pipes that sshd made: nothing of capsu's is in between.
+// The session has the pipes that sshd made. capsu stands not between.
 func sshDescriptors(t *testing.T, s *sshd) {
 	cmd, in, _ := s.started("echo started; exec cat")
 	var session string
@@ -166,7 +166,7 @@ func sshClientKilled(t *testing.T, s *sshd) {
 			t.Errorf("%s: records %q", command, got)
 		}
 	}
-	// sshd gone, as when the network is
+	// sshd is gone, as if the network were
 	sessions := recorded(t)
 	x := onTerminal(t, "root", "exec ssh -t "+strings.Join(s.options("key"), " ")+" "+host)
 	x.await("$ ")
@@ -184,8 +184,8 @@ func sshClientKilled(t *testing.T, s *sshd) {
 	awaitNoProcess(t)
 }
 
-// The end of standard input is not the client's end: here the session sees it,
-// and goes on for as long as it likes. Nobody computes meanwhile.
+// The end of standard input does not mean that the client is gone. The session sees it, and may
+// go on. capsu uses no processor time meanwhile.
 func sshEndOfInput(t *testing.T, s *sshd) {
 	cmd, in, out := s.started("echo started; cat; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on; cat; " +
 		"read go </opt/ssh-go; echo end; exit 5")
@@ -210,8 +210,8 @@ func sshEndOfInput(t *testing.T, s *sshd) {
 	}
 }
 
-// Whatever the stack has against it, the key's holder sees one sentence, after
-// the delay of any failed attempt; the administrator sees why.
+// Whatever the reason of a refusal, the key's holder sees one sentence, after the delay of a
+// failed attempt. The system log says why.
 func sshNoPermission(t *testing.T, s *sshd) {
 	refused := func(key, reason string) {
 		t.Helper()
@@ -237,7 +237,7 @@ func sshNoPermission(t *testing.T, s *sshd) {
 	expectExactly(t, "a caller who is none", r, "", "capsu: authentication failure\n", 1)
 }
 
-// What modules and capsu want to say is in the log, not in somebody's data.
+// Messages of modules and of capsu go to the system log, not into the session's data.
 func sshPAMSpeaks(t *testing.T, s *sshd) {
 	file(t, "/etc/pam.d/capsu-ssh", "auth optional pam_echo.so from auth\n"+
 		"auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_echo.so from session\n"+
@@ -256,7 +256,7 @@ func sshPAMSpeaks(t *testing.T, s *sshd) {
 	}
 }
 
-// -n alone, of a person's script.
+// -n in a script, without a forced command.
 func TestNonInteractiveAsksNobodyAndReadsNothing(t *testing.T) {
 	asked := "capsu: prompt: \"Password: \", and nobody may be asked\n" +
 		"capsu: hint: -n needs a PAM service that asks nothing; --service names another one\n"
@@ -283,12 +283,12 @@ func TestServicesThatMayBeNamed(t *testing.T) {
 	expectRefusal(t, use("alpha", "capsu"), "capsu: --service capsu: may not be named")
 	expectRefusal(t, use("alpha", "no-file"), "PAM service no-file: no file of that name")
 	expectRefusal(t, use("alpha", "../pam.d/open-door"), "may not be named")
-	// what is not named is not asked of Services
+	// Services does not restrict a call that names no service
 	expectRun(t, capsu(t, "ghost", "-c", "id -un"), "ghost\n")
 }
 
-// The other ends of standard output and error are two: who has left one has not
-// left the session, and costs nothing.
+// Standard output and standard error may have different readers. If one of them leaves, the
+// session goes on, and capsu uses no processor time for it.
 func TestTheReaderOfOneOutputMayLeave(t *testing.T) {
 	file(t, "/etc/pam.d/open-door", permitting, 0o644)
 	file(t, siteFile, "Services open-door\n", 0o644)

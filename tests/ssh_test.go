@@ -95,8 +95,8 @@ func sshStreams(t *testing.T, s *sshd) {
 	}
 }
 
-// What the key's holder says is a command for the target's shell, and nothing
-// else: each does what it does by that shell itself.
+// The words of the key's holder are one command for the target's shell, and nothing more. The
+// shell alone would do the same with each.
 func sshHostile(t *testing.T, s *sshd) {
 	path := "PATH=" + strings.TrimSpace(s.run("key", "", `echo "$PATH"`).stdout)
 	for _, command := range []string{
@@ -117,7 +117,7 @@ func sshHostile(t *testing.T, s *sshd) {
 	expectExactly(t, "131050 bytes", s.run("key", "", long), long[len("echo "):]+"\n", "", 0)
 }
 
-// sets are the capabilities that a session shows, by name of the set.
+// sets are the capability sets that a session shows.
 func sets(text string) string {
 	var all []string
 	for line := range strings.Lines(text) {
@@ -138,7 +138,7 @@ func sshTuple(t *testing.T, s *sshd) {
 	for _, command := range []string{
 		show, "exec " + show, "true -C ^cap_net_raw,cap_kill ghost; " + show, "true --capabilities=all\n" + show,
 		"SSH_ORIGINAL_COMMAND= " + show,
-		// one inside is ghost's, who is in no group of keys
+		// capsu in the session is called by ghost, who has no such key
 		program + " --forced-command " + recipe + "ghost 2>/dev/null;" + show,
 	} {
 		if got := sets(s.run("small", "", command).stdout); !strings.Contains(got, small) || !strings.Contains(got, none) {

@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// leaderHas is what the leader, the thread that runs PAM, has at a stage.
+// leaderHas is the state of the leader, the thread that runs PAM, at a stage.
 type leaderHas struct {
 	uids                 string // real, effective, saved, and the file system's
 	gid, groups          string
 	permitted, effective uint64
 }
 
-// privileges says, stage by stage, what the leader is to the kernel:
-// ARCHITECTURE.md has the same table. No other thread has any privilege.
+// privileges has the leader's state at each stage, as ARCHITECTURE.md has it. No other thread
+// has any privilege.
 func privileges(t *testing.T) map[string]leaderHas {
 	t.Helper()
 	guard, target := id(t, "-u", "capsu"), id(t, "-u", "ghost")
@@ -48,7 +48,7 @@ func (p leaderHas) fields() map[string]string {
 		"CapPrm": hex(p.permitted), "CapEff": hex(p.effective), "NoNewPrivs": "0"}
 }
 
-// Only the leader has privilege, and it has exactly what its stage needs.
+// Only the leader has privilege, and exactly what its stage needs.
 func TestEveryThreadIsAsTheStageSays(t *testing.T) {
 	leaders := privileges(t)
 	for _, st := range stages {
@@ -70,7 +70,7 @@ func TestEveryThreadIsAsTheStageSays(t *testing.T) {
 					}
 				}
 			}
-			// The front is the caller's, and has nothing.
+			// The front is the caller's, without privilege.
 			status, alpha := statusOf(t, "/proc/"+h.front), id(t, "-u", "alpha")
 			for field, value := range map[string]string{
 				"Uid": four(alpha), "CapPrm": hex(0), "NoNewPrivs": "1", "Threads": "1",

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Who calls may take less than the grant, never more; what the grant is only
-// the child knows.
+// The options -C and --drop: a caller may take less than the grant, never more. Only the child
+// knows what the grant is.
 func TestTakingLessThanTheGrant(t *testing.T) {
 	const rule = "^cap_net_raw,cap_kill,!cap_chown ghost"
 	for name, c := range map[string]struct {
@@ -63,8 +63,8 @@ func TestTakingLessThanTheGrant(t *testing.T) {
 	}
 }
 
-// modules puts a real pam_cap.so into the stack if the rules begin with
-// "module" (deferred) or "at once".
+// modules adds a real pam_cap.so to the service if the rules begin with "module" (deferred) or
+// "at once".
 func modules(t *testing.T, rules *string) {
 	t.Helper()
 	for word, args := range map[string]string{"module": "keepcaps defer", "at once": ""} {
@@ -100,9 +100,9 @@ func TestTakingMoreThanTheGrantIsRefused(t *testing.T) {
 	}
 }
 
-// A set-uid program that runs without cap_setuid cannot give up root. A rule
-// that takes it away makes that so, and check warns of it; a caller who takes
-// it away by himself must not meet a set-uid program that has power.
+// A set-uid program that runs without cap_setuid cannot give up root. If a rule takes it away,
+// that is so, and check warns of it. If the caller takes it away, set-uid programs must have no
+// power at all.
 func TestSetuidProgramIsNotFooledByANarrowedBoundingSet(t *testing.T) {
 	compile(t, "/opt/drop", "programs/drop.c")
 	must(t, "chown", "root:root", "/opt/drop")
@@ -135,7 +135,7 @@ func TestSetuidProgramIsNotFooledByANarrowedBoundingSet(t *testing.T) {
 	}
 }
 
-// What was decided stands, whatever the file says a moment later.
+// The decision holds, whatever the file says a moment later.
 func TestPolicyIsReadOnceForTheWholeSession(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	stack(t, waiting)

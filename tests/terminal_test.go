@@ -124,7 +124,7 @@ func TestExpiredPasswordIsChangedInTheConversation(t *testing.T) {
 }
 
 func TestTheFailDelayIsSleptInFull(t *testing.T) {
-	// Ctrl-C while the delay is slept neither shortens it nor stops the monitor.
+	// Keys that send signals neither shorten the delay nor stop the monitor.
 	x := onTerminal(t, "alpha", program+` ghost; echo "status $?"`)
 	x.await("Password: ")
 	began := time.Now()

@@ -51,8 +51,8 @@ func TestSessionHasExactlyTheTupleOfItsRule(t *testing.T) {
 	}
 }
 
-// The leader of a session on a pseudo-terminal is the target's and has nothing,
-// and its memory, a copy of the monitor's, is nobody's to read.
+// The leader of a session on a pseudo-terminal has the target's uid and no capability. Its
+// memory is a copy of the monitor's, and no user may read it.
 func TestTheLeaderOfASessionHasNothing(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n")
 	ghost := id(t, "-u", "ghost")
@@ -74,7 +74,7 @@ func TestTheLeaderOfASessionHasNothing(t *testing.T) {
 				t.Errorf("it has %s open", to)
 			}
 		}
-		// it is the target's to end, at the end of the list, and no more
+		// the target may end it, and no more
 		if got := beyondOwners(attackBy(t, "ghost", leader)); got != "" {
 			t.Errorf("the target can: %s", got)
 		}

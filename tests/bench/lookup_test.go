@@ -1,6 +1,6 @@
 //go:build privileged
 
-// Package bench measures capsu beside its peers, in one run: ratios, for the
+// Package bench measures capsu beside other programs, in one run. It compares ratios, because
 // machines are noisy. 'make bench' runs it in a world of its own.
 package bench
 
@@ -21,7 +21,7 @@ import (
 
 const dir = "/opt/bench"
 
-// rounds are interleaved, so that a slow moment slows both sides.
+// rounds of both sides take turns, so that a slow moment slows both.
 const rounds = 7
 
 func must(t *testing.T, name string, args ...string) string {

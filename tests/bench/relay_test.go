@@ -19,7 +19,7 @@ const (
 	much    = 100 << 20 // bytes that go through a session's terminal
 )
 
-// permitted makes two accounts and a stack that asks for no password.
+// permitted makes two accounts, and a service that asks for no password.
 func permitted(t *testing.T) {
 	t.Helper()
 	for _, user := range []string{"alpha", "ghost"} {
@@ -35,8 +35,8 @@ func asAlpha(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// through runs a command that writes much to a pipe, which is read away, and
-// returns how long it takes from the first byte to the last.
+// through runs a command that writes much to a pipe, reads it, and returns the time from the
+// first byte to the last.
 func through(t *testing.T, args ...string) time.Duration {
 	t.Helper()
 	cmd := asAlpha(args...)
@@ -84,8 +84,8 @@ func TestThroughput(t *testing.T) {
 	copiesNothing(t)
 }
 
-// copiesNothing checks that without a pseudo-terminal no byte of the session's
-// goes through the monitor: it neither reads nor writes meanwhile.
+// copiesNothing checks that without a pseudo-terminal no byte of the session goes through the
+// monitor: meanwhile it neither reads nor writes.
 func copiesNothing(t *testing.T) {
 	cmd := asAlpha(program, "-T", "ghost", "-c", fmt.Sprintf("echo; read go; head -c %d /dev/zero; read end", much))
 	in, err := cmd.StdinPipe()
