@@ -145,8 +145,7 @@ func changesAPassword(t *testing.T, _ bool) error {
 // The session ignores signals to end until the gate opens. With the capability the monitor
 // kills it. Without, the session only gets SIGHUP when the monitor is gone, and goes on.
 func endsASession(t *testing.T, lacks bool) error {
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	begun, gate := gates+"/begun", gates+"/open"
 	os.Remove(begun)
 	cmd := call{program: measured, args: []string{"ghost", "-c", "trap '' HUP TERM; touch " + begun + "; until [ -e " +

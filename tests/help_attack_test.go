@@ -20,6 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Attacks of one user on the processes of another.
+
 // attack tries everything that another user's process can do to a process and to each of its
 // threads. It runs in a copy of this test binary, and prints a line for each kind of attempt
 // that succeeds. The attempts that may end the victim come last.

@@ -16,12 +16,15 @@ import (
 	"time"
 )
 
+// Calls of capsu: one command line, run to its end, and what is expected of it.
+
+// words makes a list of its arguments.
+func words(args ...string) []string { return args }
+
 // with is a caller's usual environment and more variables.
 func with(env ...string) []string {
 	return append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/alpha", "TERM=dumb"}, env...)
 }
-
-func words(args ...string) []string { return args }
 
 // call is one command line of capsu, or of another program, and its caller.
 type call struct {
@@ -33,12 +36,6 @@ type call struct {
 	stdin   string   // default the password and a newline
 	env     []string // default PATH, HOME and TERM
 	empty   bool     // stdin is empty, without even the password
-}
-
-type result struct {
-	stdout, stderr string
-	status         int
-	took           time.Duration
 }
 
 // homeOf is the home directory of an account of the world.
@@ -91,6 +88,19 @@ func (c call) run(t *testing.T) result {
 	return result{out.String(), errs.String(), shellStatus(cmd.ProcessState), time.Since(began)}
 }
 
+// capsu runs the program as alpha, with the password on standard input.
+func capsu(t *testing.T, args ...string) result {
+	t.Helper()
+	return call{args: args}.run(t)
+}
+
+// result is what a call wrote, its status, and how long it took.
+type result struct {
+	stdout, stderr string
+	status         int
+	took           time.Duration
+}
+
 // shellStatus is the status that a shell would show in $?.
 func shellStatus(s *os.ProcessState) int {
 	if w := s.Sys().(syscall.WaitStatus); w.Signaled() {
@@ -99,10 +109,16 @@ func shellStatus(s *os.ProcessState) int {
 	return s.ExitCode()
 }
 
-// capsu runs the program as alpha, with the password on standard input.
-func capsu(t *testing.T, args ...string) result {
+// expectRun checks that a session ran and wrote stdout, and that nothing was said but the
+// prompt.
+func expectRun(t *testing.T, r result, stdout string) {
 	t.Helper()
-	return call{args: args}.run(t)
+	if r.status != 0 || r.stdout != stdout {
+		t.Errorf("status %d, stdout %q, want 0 and %q; stderr %q", r.status, r.stdout, stdout, r.stderr)
+	}
+	if rest := strings.ReplaceAll(r.stderr, "Password: ", ""); rest != "" {
+		t.Errorf("stderr: %q", rest)
+	}
 }
 
 // expectRefusal checks that a call was refused: status 1, no session, words on standard error,
@@ -127,16 +143,20 @@ func expectRefusal(t *testing.T, r result, words ...string) {
 	}
 }
 
-// expectRun checks that a session ran and wrote stdout, and that nothing was said but the
-// prompt.
-func expectRun(t *testing.T, r result, stdout string) {
+// expectExactly checks standard output, standard error and status of a command.
+func expectExactly(t *testing.T, what string, got result, stdout, stderr string, status int) {
 	t.Helper()
-	if r.status != 0 || r.stdout != stdout {
-		t.Errorf("status %d, stdout %q, want 0 and %q; stderr %q", r.status, r.stdout, stdout, r.stderr)
+	if got.stdout != stdout || got.stderr != stderr || got.status != status {
+		t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q, %q", what, got.status, shortened(got.stdout),
+			shortened(got.stderr), status, shortened(stdout), shortened(stderr))
 	}
-	if rest := strings.ReplaceAll(r.stderr, "Password: ", ""); rest != "" {
-		t.Errorf("stderr: %q", rest)
+}
+
+func shortened(s string) string {
+	if len(s) > 300 {
+		return s[:300] + "..."
 	}
+	return s
 }
 
 // clearly returns what is wrong with the words of a refusal. They must be one line, and hints.
@@ -169,22 +189,6 @@ func crashText(t *testing.T, r result) {
 			return
 		}
 	}
-}
-
-// expectExactly checks standard output, standard error and status of a command.
-func expectExactly(t *testing.T, what string, got result, stdout, stderr string, status int) {
-	t.Helper()
-	if got.stdout != stdout || got.stderr != stderr || got.status != status {
-		t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q, %q", what, got.status, shortened(got.stdout),
-			shortened(got.stderr), status, shortened(stdout), shortened(stderr))
-	}
-}
-
-func shortened(s string) string {
-	if len(s) > 300 {
-		return s[:300] + "..."
-	}
-	return s
 }
 
 // pipes connects a command's standard input and output to the test.

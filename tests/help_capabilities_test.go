@@ -15,78 +15,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// bounded returns all capabilities that a file can give on this machine.
-func bounded() (all []cap.Value) {
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if privilege.Bounded(c) {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// give installs the measured program anew, with these file capabilities.
-func give(t *testing.T, caps []cap.Value) {
-	t.Helper()
-	must(t, "install", "-D", "-m", "755", program, measured)
-	must(t, "setcap", setcapText(caps), measured)
-}
-
-// setcapText is capabilities as setcap(8) reads them, as permitted.
-func setcapText(caps []cap.Value) string {
-	var names []string
-	for _, c := range caps {
-		names = append(names, c.String())
-	}
-	return strings.Join(names, ",") + "=p"
-}
-
-// minus returns capabilities without some.
-func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
-	for _, c := range from {
-		if !slices.Contains(what, c) {
-			left = append(left, c)
-		}
-	}
-	return left
-}
-
-// bits is one vector of a tuple of libcap's, as bits.
-func bits(t *testing.T, iab *cap.IAB, v cap.Vector) (set uint64) {
-	t.Helper()
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		on, err := iab.GetVector(v, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if on {
-			set |= 1 << c
-		}
-	}
-	return set
-}
-
-// hex is bits as /proc shows them.
-func hex(bits uint64) string { return fmt.Sprintf("%016x", bits) }
-
-// fileSet is the permitted set of the installed program's file, as bits, without what this
-// machine cannot give.
-func fileSet(t *testing.T) (bits uint64) {
-	t.Helper()
-	set, err := cap.GetFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if on, _ := set.GetFlag(cap.Permitted, c); on {
-			bits |= 1 << c
-		}
-	}
-	return bits & ownBounding(t)
-}
-
-// closingSet is what the monitor keeps by default while a session runs, to close it.
-const closingSet = 1<<cap.SETUID | 1<<cap.SETGID | 1<<cap.SETPCAP | 1<<cap.KILL | 1<<cap.CHOWN | 1<<cap.AUDIT_WRITE
+// Capabilities, as bits: the tuple of a session, and the sets of files and processes.
 
 // Capability numbers of linux/capability.h.
 const (
@@ -98,19 +27,6 @@ const (
 	allGroups  = 60
 	teamNumber = "7000"
 )
-
-// ownBounding is the bounding set of the tests. It differs from machine to machine.
-func ownBounding(t *testing.T) uint64 {
-	t.Helper()
-	var s session
-	s.status, s.fds = map[string]string{}, map[string]string{}
-	readProc(t, &s, strconv.Itoa(os.Getpid()))
-	bits, err := strconv.ParseUint(s.status["CapBnd"], 16, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bits
-}
 
 // tuple is the capabilities that a session must have, as bits: Inheritable; Permitted, which
 // equals Effective; Ambient; and what is blocked, which is missing in Bounding.
@@ -134,3 +50,89 @@ func expectTuple(t *testing.T, s session, want tuple) {
 
 // fullInheritable starts capsu from a process with Inheritable chown and kill.
 var fullInheritable = []string{"--inh-caps", "+chown,+kill"}
+
+// ownBounding is the bounding set of the tests. It differs from machine to machine.
+func ownBounding(t *testing.T) uint64 {
+	t.Helper()
+	var s session
+	s.status, s.fds = map[string]string{}, map[string]string{}
+	readProc(t, &s, strconv.Itoa(os.Getpid()))
+	bits, err := strconv.ParseUint(s.status["CapBnd"], 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bits
+}
+
+// fileSet is the permitted set of the installed program's file, as bits, without what this
+// machine cannot give.
+func fileSet(t *testing.T) (bits uint64) {
+	t.Helper()
+	set, err := cap.GetFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if on, _ := set.GetFlag(cap.Permitted, c); on {
+			bits |= 1 << c
+		}
+	}
+	return bits & ownBounding(t)
+}
+
+// closingSet is what the monitor keeps by default while a session runs, to close it.
+const closingSet = 1<<cap.SETUID | 1<<cap.SETGID | 1<<cap.SETPCAP | 1<<cap.KILL | 1<<cap.CHOWN | 1<<cap.AUDIT_WRITE
+
+// bits is one vector of a tuple of libcap's, as bits.
+func bits(t *testing.T, iab *cap.IAB, v cap.Vector) (set uint64) {
+	t.Helper()
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		on, err := iab.GetVector(v, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if on {
+			set |= 1 << c
+		}
+	}
+	return set
+}
+
+// hex is bits as /proc shows them.
+func hex(bits uint64) string { return fmt.Sprintf("%016x", bits) }
+
+// bounded returns all capabilities that a file can give on this machine.
+func bounded() (all []cap.Value) {
+	for c := cap.Value(0); c < cap.MaxBits(); c++ {
+		if privilege.Bounded(c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// minus returns capabilities without some.
+func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
+	for _, c := range from {
+		if !slices.Contains(what, c) {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// setcapText is capabilities as setcap(8) reads them, as permitted.
+func setcapText(caps []cap.Value) string {
+	var names []string
+	for _, c := range caps {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ",") + "=p"
+}
+
+// give installs the measured program anew, with these file capabilities.
+func give(t *testing.T, caps []cap.Value) {
+	t.Helper()
+	must(t, "install", "-D", "-m", "755", program, measured)
+	must(t, "setcap", setcapText(caps), measured)
+}

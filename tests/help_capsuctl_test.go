@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+// capsuctl, and what it prints.
+
 // explained is what 'capsuctl explain --json' prints, every key of it.
 type explained struct {
 	User, Config                                  string

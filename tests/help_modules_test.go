@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+// PAM services with our own modules, which stand in tests/modules.
+
 // above puts lines into a service, each above pam_unix.so of its phase.
 func above(text string, lines ...string) string {
 	for _, line := range lines {
@@ -27,14 +29,14 @@ func inEachPhase(module string) string {
 // limiting is the usual service with pam_limits.
 func limiting() string { return above(service, "session required pam_limits.so") }
 
+// pamPhases are the phases as our modules name them.
+var pamPhases = []string{"auth", "account", "setcred", "open", "close", "delete", "end"}
+
 // misbehaving is the usual service with modules/misbehave.c, which does the deeds, each as
 // PHASE=DEED, in every phase.
 func misbehaving(deeds string) string {
 	return inEachPhase("/opt/misbehave.so FILE=/opt/reached " + deeds)
 }
-
-// pamPhases are the phases as our modules name them.
-var pamPhases = []string{"auth", "account", "setcred", "open", "close", "delete", "end"}
 
 // helperSays is the file to which helpers write.
 const helperSays = "/opt/helper.report"
@@ -65,17 +67,6 @@ func helperMay(t *testing.T, phase string) uint64 {
 	return fileSet(t)
 }
 
-// shortly returns the kinds of attempt of an attack's lines, once each.
-func shortly(lines string) string {
-	var kinds []string
-	for line := range strings.Lines(lines) {
-		if kind := strings.Fields(line)[0]; !slices.Contains(kinds, kind) {
-			kinds = append(kinds, kind)
-		}
-	}
-	return strings.Join(kinds, " ")
-}
-
 // The files of shedding: root's, the target's link to it, and what the module says.
 const (
 	secret   = "/opt/roots-secret"
@@ -86,4 +77,15 @@ const (
 // shedding is the usual service with modules/shed.c, which sheds its privilege, in every phase.
 func shedding(how string) string {
 	return inEachPhase(fmt.Sprintf("/opt/shed.so OUT=%s LINK=%s SECRET=%s %s", shedSays, theLink, secret, how))
+}
+
+// shortly returns the kinds of attempt of an attack's lines, once each.
+func shortly(lines string) string {
+	var kinds []string
+	for line := range strings.Lines(lines) {
+		if kind := strings.Fields(line)[0]; !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return strings.Join(kinds, " ")
 }

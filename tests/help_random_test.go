@@ -11,6 +11,8 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
+// Random policies, for comparisons of capsu with pam_cap.so and with capsuctl.
+
 // The users and groups of the random files.
 var oracleUsers, oracleGroups = names("orau", 6), names("orag", 6)
 

@@ -12,8 +12,15 @@ import (
 	"time"
 )
 
+// Records: of PAM sessions, in the system log, and in utmp and its kin.
+
 // records is the file that /opt/record writes: pam_exec runs it at each opening and closing.
 const records = "/opt/records"
+
+// recording is the part of service that writes the records.
+const recording = `session optional pam_exec.so quiet type=open_session /opt/record
+session optional pam_exec.so quiet type=close_session /opt/record
+`
 
 // recorded empties the records. What it returns gives the openings and closings since then.
 func recorded(t *testing.T) func() string {
@@ -133,8 +140,3 @@ func logins(t *testing.T) {
 		must(t, "chgrp", "utmp", path)
 	}
 }
-
-// recording is the part of service that writes the records.
-const recording = `session optional pam_exec.so quiet type=open_session /opt/record
-session optional pam_exec.so quiet type=close_session /opt/record
-`

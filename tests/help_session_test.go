@@ -16,6 +16,8 @@ import (
 	"testing"
 )
 
+// Sessions that run while a test looks at them.
+
 // started is a session that runs. Its command is the front.
 type started struct {
 	cmd  *exec.Cmd

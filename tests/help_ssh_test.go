@@ -19,72 +19,7 @@ import (
 	"time"
 )
 
-// tool runs rsync, git or sftp, which run ssh with a key.
-func (s *sshd) tool(command *exec.Cmd) string {
-	s.t.Helper()
-	words := "ssh " + strings.Join(s.options("key"), " ")
-	command.Env = append(os.Environ(), "GIT_SSH_COMMAND="+words, "RSYNC_RSH="+words, "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
-	out, err := command.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("%q: %v: %s", command.Args, err, out)
-	}
-	return string(out)
-}
-
-// started starts a client, and returns when its command has written "started".
-func (s *sshd) started(command string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Reader) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	s.t.Cleanup(cancel)
-	cmd = s.ssh(ctx, "key", command)
-	in, e1 := cmd.StdinPipe()
-	from, e2 := cmd.StdoutPipe()
-	if e1 != nil || e2 != nil || cmd.Start() != nil {
-		s.t.Fatal(e1, e2)
-	}
-	out = bufio.NewReader(from)
-	if line, err := out.ReadString('\n'); line != "started\n" {
-		s.t.Fatalf("%q: %q, %v; sshd: %s", command, line, err, must(s.t, "cat", s.dir+"/log"))
-	}
-	return cmd, in, out
-}
-
-// bothEnds makes a pipe, or a pair of sockets.
-func bothEnds(t *testing.T, socket bool) (both [2]*os.File) {
-	t.Helper()
-	if !socket {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return [2]*os.File{r, w}
-	}
-	fds, err := socketpair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, fd := range fds {
-		both[i] = os.NewFile(uintptr(fd), fmt.Sprint("socket ", i))
-	}
-	return both
-}
-
-// expectLine reads one line, and nothing after it.
-func expectLine(t *testing.T, from io.Reader, want string) {
-	t.Helper()
-	var got bytes.Buffer
-	for b := make([]byte, 1); !strings.HasSuffix(got.String(), "\n"); {
-		n, err := from.Read(b)
-		got.Write(b[:n])
-		if err != nil {
-			break
-		}
-	}
-	if got.String() != want {
-		t.Fatalf("%q, want %q", got.String(), want)
-	}
-}
+// ssh: a daemon whose keys have capsu as their forced command, and its clients.
 
 // sshd is the distribution's daemon on a port of 127.0.0.1. Its user "keys" has keys with
 // forced commands, as the README's recipe makes them.
@@ -224,6 +159,73 @@ func (s *sshd) run(key, stdin string, words ...string) result {
 		s.t.Fatalf("%q: %v, %s; sshd: %s", words, err, errs.String(), must(s.t, "cat", s.dir+"/log"))
 	}
 	return result{out.String(), errs.String(), shellStatus(cmd.ProcessState), time.Since(began)}
+}
+
+// tool runs rsync, git or sftp, which run ssh with a key.
+func (s *sshd) tool(command *exec.Cmd) string {
+	s.t.Helper()
+	words := "ssh " + strings.Join(s.options("key"), " ")
+	command.Env = append(os.Environ(), "GIT_SSH_COMMAND="+words, "RSYNC_RSH="+words, "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+	out, err := command.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%q: %v: %s", command.Args, err, out)
+	}
+	return string(out)
+}
+
+// started starts a client, and returns when its command has written "started".
+func (s *sshd) started(command string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Reader) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	s.t.Cleanup(cancel)
+	cmd = s.ssh(ctx, "key", command)
+	in, e1 := cmd.StdinPipe()
+	from, e2 := cmd.StdoutPipe()
+	if e1 != nil || e2 != nil || cmd.Start() != nil {
+		s.t.Fatal(e1, e2)
+	}
+	out = bufio.NewReader(from)
+	if line, err := out.ReadString('\n'); line != "started\n" {
+		s.t.Fatalf("%q: %q, %v; sshd: %s", command, line, err, must(s.t, "cat", s.dir+"/log"))
+	}
+	return cmd, in, out
+}
+
+// bothEnds makes a pipe, or a pair of sockets.
+func bothEnds(t *testing.T, socket bool) (both [2]*os.File) {
+	t.Helper()
+	if !socket {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [2]*os.File{r, w}
+	}
+	fds, err := socketpair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, fd := range fds {
+		both[i] = os.NewFile(uintptr(fd), fmt.Sprint("socket ", i))
+	}
+	return both
+}
+
+// expectLine reads one line, and nothing after it.
+func expectLine(t *testing.T, from io.Reader, want string) {
+	t.Helper()
+	var got bytes.Buffer
+	for b := make([]byte, 1); !strings.HasSuffix(got.String(), "\n"); {
+		n, err := from.Read(b)
+		got.Write(b[:n])
+		if err != nil {
+			break
+		}
+	}
+	if got.String() != want {
+		t.Fatalf("%q, want %q", got.String(), want)
+	}
 }
 
 // socketpair makes a pair of connected sockets.

@@ -13,6 +13,8 @@ import (
 	"testing"
 )
 
+// Stages: a session that is held at one point.
+
 // gates is the directory in which modules/wait.c looks for its gates, a file for each phase.
 // The module waits while the file exists.
 const gates = "/opt/gates"
@@ -27,6 +29,13 @@ session required /opt/wait.so ` + gates + `
 session optional pam_exec.so quiet type=open_session /opt/record
 session optional pam_exec.so quiet type=close_session /opt/record
 `
+
+// makeGates makes the directory of the gates for the time of a test.
+func makeGates(t *testing.T) {
+	t.Helper()
+	must(t, "install", "-d", "-m", "777", gates)
+	t.Cleanup(func() { os.RemoveAll(gates) })
+}
 
 // stage is a point of a session at which a test can hold it.
 type stage struct {
@@ -68,8 +77,7 @@ func holdOf(t *testing.T, path string, st stage) held {
 		text = "auth optional pam_faildelay.so delay=60000000\n" + text
 	}
 	suAndCapsu(t, text)
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	gate := filepath.Join(gates, st.gate)
 	if st.gate != "" {
 		file(t, gate, "", 0o666)

@@ -17,53 +17,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// shells are the shells from which callers start capsu.
-var shells = map[string]string{"bash": "bash --norc -i", "dash": "dash -i", "zsh": "zsh -f -i"}
-
-// jobs starts an interactive bash of alpha's with job control, and returns at its prompt.
-func jobs(t *testing.T) *terminal {
-	t.Helper()
-	x := onTerminal(t, "alpha", "exec bash --norc -i")
-	x.typed("PS1='now> '\n")
-	x.await("\nnow> ")
-	return x
-}
-
-// echoes checks that the caller's shell has its terminal back, with echo.
-func (x *terminal) echoes() {
-	x.t.Helper()
-	x.await("now> ")
-	x.typed("stty -a | grep -o ' echo '; echo alive $((40+2))\n")
-	x.await(" echo \nalive 42\n")
-}
-
-// awaitStop waits until the front is stopped.
-func (x *terminal) awaitStop() {
-	x.t.Helper()
-	pid := front(x.t)
-	eventually(x.t, "the front's stop", func() bool { return stateOf(pid) == "T" },
-		func() string { return fmt.Sprintf("the screen: %q; processes:\n%s", x.shown(), allProcesses(x.t)) })
-}
-
-// inSession starts a session of beta's from jobs, and returns at its prompt.
-func inSession(t *testing.T, options string) *terminal {
-	t.Helper()
-	x := jobs(t)
-	x.typed(program + " " + options + " beta\n")
-	x.await("Password: ")
-	x.typed(password + "\n")
-	x.await("beta@")
-	return x
-}
-
-// leave ends an interactive session and the caller's shell.
-func (x *terminal) leave() {
-	x.t.Helper()
-	x.typed("exit\n")
-	x.await("now> ")
-	x.typed("exit\n")
-	x.end()
-}
+// Terminals: a shell on a pseudo-terminal, the keys typed there, and the text shown.
 
 // terminal is a pseudo-terminal. Its command is a session leader of its own, with this terminal
 // as its controlling terminal.
@@ -188,6 +142,18 @@ func (x *terminal) typed(keys string) {
 	}
 }
 
+// end waits for the command, and returns its status.
+func (x *terminal) end() int {
+	x.t.Helper()
+	x.cmd.Wait()
+	select {
+	case <-x.done:
+	case <-time.After(patience):
+		x.t.Fatalf("a process still has the terminal; the screen: %q", x.shown())
+	}
+	return shellStatus(x.cmd.ProcessState)
+}
+
 // inForeground waits until a program of this name runs in the foreground of its terminal. Then
 // a key that sends a signal reaches this program only.
 func inForeground(t *testing.T, name string) {
@@ -206,16 +172,12 @@ func inForeground(t *testing.T, name string) {
 	})
 }
 
-// end waits for the command, and returns its status.
-func (x *terminal) end() int {
+// awaitStop waits until the front is stopped.
+func (x *terminal) awaitStop() {
 	x.t.Helper()
-	x.cmd.Wait()
-	select {
-	case <-x.done:
-	case <-time.After(patience):
-		x.t.Fatalf("a process still has the terminal; the screen: %q", x.shown())
-	}
-	return shellStatus(x.cmd.ProcessState)
+	pid := front(x.t)
+	eventually(x.t, "the front's stop", func() bool { return stateOf(pid) == "T" },
+		func() string { return fmt.Sprintf("the screen: %q; processes:\n%s", x.shown(), allProcesses(x.t)) })
 }
 
 // around shows the terminal's modes before and after a call of capsu, and its status.
@@ -229,4 +191,44 @@ func (x *terminal) expectModes() {
 	if strings.Count(first, ":") < 20 || first != last {
 		x.t.Errorf("modes before %q, after %q; the screen: %q", first, last, x.shown())
 	}
+}
+
+// shells are the shells from which callers start capsu.
+var shells = map[string]string{"bash": "bash --norc -i", "dash": "dash -i", "zsh": "zsh -f -i"}
+
+// jobs starts an interactive bash of alpha's with job control, and returns at its prompt.
+func jobs(t *testing.T) *terminal {
+	t.Helper()
+	x := onTerminal(t, "alpha", "exec bash --norc -i")
+	x.typed("PS1='now> '\n")
+	x.await("\nnow> ")
+	return x
+}
+
+// inSession starts a session of beta's from jobs, and returns at its prompt.
+func inSession(t *testing.T, options string) *terminal {
+	t.Helper()
+	x := jobs(t)
+	x.typed(program + " " + options + " beta\n")
+	x.await("Password: ")
+	x.typed(password + "\n")
+	x.await("beta@")
+	return x
+}
+
+// leave ends an interactive session and the caller's shell.
+func (x *terminal) leave() {
+	x.t.Helper()
+	x.typed("exit\n")
+	x.await("now> ")
+	x.typed("exit\n")
+	x.end()
+}
+
+// echoes checks that the caller's shell has its terminal back, with echo.
+func (x *terminal) echoes() {
+	x.t.Helper()
+	x.await("now> ")
+	x.typed("stty -a | grep -o ' echo '; echo alive $((40+2))\n")
+	x.await(" echo \nalive 42\n")
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+// Texts: what differs between two of them.
+
 // without returns the lines of a text that the other text does not have.
 func without(text, other string) (rest string) {
 	for line := range strings.Lines(text) {

@@ -90,8 +90,7 @@ func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	for _, phase := range []string{"auth", "account", "setcred", "open", "close"} {
 		t.Run("in the call, "+phase, func(t *testing.T) {
-			must(t, "install", "-d", "-m", "777", gates)
-			t.Cleanup(func() { os.RemoveAll(gates) })
+			makeGates(t)
 			gate := gates + "/" + phase
 			file(t, gate, "", 0o666)
 			kind := map[string]string{"auth": "auth", "setcred": "auth", "account": "account"}[phase]

@@ -81,8 +81,7 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 		}
 		for _, deed := range deeds {
 			t.Run(deed+" in "+phase, func(t *testing.T) {
-				must(t, "install", "-d", "-m", "777", gates)
-				t.Cleanup(func() { os.RemoveAll(gates) })
+				makeGates(t)
 				stack(t, strings.ReplaceAll(misbehaving(phase+"="+deed), "/opt/reached", gates+"/hangs"))
 				log := logged(t)
 				var calls []*exec.Cmd
@@ -140,8 +139,7 @@ func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 	for phase, want := range map[string]string{"auth": "FAILED SU (to ghost) alpha on none: ",
 		"close": "(to ghost) alpha on none iab=\n"} {
 		t.Run(phase, func(t *testing.T) {
-			must(t, "install", "-d", "-m", "777", gates)
-			t.Cleanup(func() { os.RemoveAll(gates) })
+			makeGates(t)
 			gate := gates + "/" + phase
 			file(t, gate, "", 0o666)
 			log, sessions := logged(t), recorded(t)
@@ -172,8 +170,7 @@ func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 // does not hear it.
 func TestASlowClosingKeepsTheStatusOfTheSession(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	stack(t, waiting)
 	file(t, gates+"/close", "", 0o666)
 	cmd := call{args: []string{"ghost", "-c",

@@ -25,8 +25,7 @@ func askTwice(t *testing.T) {
 	t.Helper()
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	compile(t, "/opt/ask.so", "-shared", "-fPIC", "../pamconv/testdata/ask.c", "-lpam")
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	stack(t, twice)
 }
 

@@ -96,8 +96,7 @@ func TestNoModuleRunsWhileTheTerminalIsTheTargets(t *testing.T) {
 	site(t, "TerminalOwner on")
 	for _, phase := range []string{"open", "close"} {
 		t.Run(phase, func(t *testing.T) {
-			must(t, "install", "-d", "-m", "777", gates)
-			t.Cleanup(func() { os.RemoveAll(gates) })
+			makeGates(t)
 			file(t, gates+"/"+phase, "", 0o666)
 			x := onTerminal(t, "alpha", "read go; "+program+" -T - ghost -c 'stat -c \"owner %U\" $(tty)'; echo over")
 			mine := strings.TrimSpace(must(t, "readlink", "/proc/"+strconv.Itoa(x.cmd.Process.Pid)+"/fd/0"))

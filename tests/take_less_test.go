@@ -139,8 +139,7 @@ func TestSetuidProgramIsNotFooledByANarrowedBoundingSet(t *testing.T) {
 func TestPolicyIsReadOnceForTheWholeSession(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	stack(t, waiting)
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	gate := gates + "/setcred"
 	file(t, gate, "", 0o666)
 	policy(t, "^cap_net_raw ghost\n")
