@@ -91,6 +91,7 @@ func attackFiles(dir, where string, try func(string, error)) {
 	}
 }
 
+// attackFile opens, reads and writes one file.
 func attackFile(path, name string, try func(string, error)) {
 	if f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
 		try("open "+name, nil)
@@ -144,6 +145,7 @@ func attackMemory(pid int, try func(string, error)) {
 	}
 }
 
+// errorOf is the result of a raw system call as an error.
 func errorOf(e syscall.Errno) error {
 	if e == 0 {
 		return nil
@@ -233,6 +235,7 @@ var openToEverybody struct {
 	of map[string]string
 }
 
+// everybodys returns what a user can do to any process of root's.
 func everybodys(t *testing.T, user string) string {
 	t.Helper()
 	openToEverybody.Lock()

@@ -46,6 +46,7 @@ func homeOf(name string) string {
 	return "/home/" + name
 }
 
+// command is the call as a command, with the ids and groups of its caller.
 func (c call) command(ctx context.Context) *exec.Cmd {
 	if c.caller == "" {
 		c.caller = "alpha"
@@ -66,6 +67,7 @@ func (c call) command(ctx context.Context) *exec.Cmd {
 	return cmd
 }
 
+// run makes the call, and waits for its end.
 func (c call) run(t *testing.T) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -152,6 +154,7 @@ func expectExactly(t *testing.T, what string, got result, stdout, stderr string,
 	}
 }
 
+// shortened is a text of which a failure shows the beginning only.
 func shortened(s string) string {
 	if len(s) > 300 {
 		return s[:300] + "..."

@@ -49,8 +49,12 @@ func TestMain(m *testing.M) {
 		attack(pid)
 		os.Exit(0)
 	}
+	flag.Parse()
+	if flag.Lookup("test.list").Value.String() != "" {
+		os.Exit(m.Run()) // that needs no world
+	}
 	if os.Getenv("CAPSU_WORLD") == "" {
-		fmt.Fprintln(os.Stderr, "tests: run ./tests/run")
+		fmt.Fprintln(os.Stderr, "tests: these need a world: start them by tests/run or tests/one")
 		os.Exit(1)
 	}
 	// The tests may be started with ignored signals (nohup, the & of a script). The callers
@@ -61,7 +65,6 @@ func TestMain(m *testing.M) {
 		}
 	}
 	if underTest.name != "capsu" { // the other tests are of capsu alone
-		flag.Parse()
 		flag.Set("test.skip", "^Test([^B]|B[^e]|Be[^h])")
 	}
 	if err := makeWorld(); err != nil {
@@ -71,6 +74,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// makeWorld makes the users and files that README.md tells of.
 func makeWorld() error {
 	script := `set -eu
 useradd -m -s /bin/sh alpha
@@ -153,6 +157,7 @@ func bothServices(t *testing.T, text string) {
 	file(t, "/etc/pam.d/"+underTest.name+"-l", text, 0o644)
 }
 
+// neutral is the answer to every attempt that fails before authentication.
 const neutral = "capsu: authentication failure\n"
 
 // account makes a user for the time of a test.
@@ -162,11 +167,13 @@ func account(t *testing.T, name string, args ...string) {
 	t.Cleanup(func() { must(t, "userdel", "-f", name) })
 }
 
+// setPassword sets a user's password.
 func setPassword(t *testing.T, name, text string) {
 	t.Helper()
 	must(t, "sh", "-c", `printf '%s:%s\n' "$0" "$1" | chpasswd`, name, text)
 }
 
+// siteFile is the site configuration.
 const siteFile = "/etc/capsu.conf"
 
 // site writes capsu.conf for the time of a test.
@@ -189,6 +196,7 @@ func suAndCapsu(t *testing.T, text string) {
 	stack(t, text)
 }
 
+// id asks id(1) about a user, e.g. for -u.
 func id(t *testing.T, option, name string) string {
 	t.Helper()
 	return strings.TrimSpace(must(t, "id", option, name))
