@@ -1,5 +1,6 @@
-/* push.c - tries to type into every terminal it can reach (TIOCSTI), for tests.
- * push FILE waits until FILE exists, first. What was taken goes to /opt/push.log. */
+/* push.c - tries to type into every terminal that it can reach (TIOCSTI). With an
+ * argument it first waits until that file exists. /opt/push.log gets a line when it
+ * has started, and then how many bytes each terminal has taken. */
 #include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
