@@ -54,10 +54,7 @@ var fullInheritable = []string{"--inh-caps", "+chown,+kill"}
 // ownBounding is the bounding set of the tests. It differs from machine to machine.
 func ownBounding(t *testing.T) uint64 {
 	t.Helper()
-	var s session
-	s.status, s.fds = map[string]string{}, map[string]string{}
-	readProc(t, &s, strconv.Itoa(os.Getpid()))
-	bits, err := strconv.ParseUint(s.status["CapBnd"], 16, 64)
+	bits, err := strconv.ParseUint(statusOf(t, strconv.Itoa(os.Getpid()))["CapBnd"], 16, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,4 +132,14 @@ func give(t *testing.T, caps []cap.Value) {
 	t.Helper()
 	must(t, "install", "-D", "-m", "755", program, measured)
 	must(t, "setcap", setcapText(caps), measured)
+}
+
+// parseTuple reads a tuple as cap.IAB prints it.
+func parseTuple(t *testing.T, text string) (want tuple) {
+	t.Helper()
+	iab, err := cap.IABFromText(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tuple{i: bits(t, iab, cap.Inh), a: bits(t, iab, cap.Amb), blocked: bits(t, iab, cap.Bound)}
 }

@@ -123,7 +123,7 @@ type session struct {
 }
 
 // readProc reads a process, or one of its threads as PID/task/TID.
-func readProc(t *testing.T, s *session, pid string) {
+func readProc(t *testing.T, pid string) session {
 	t.Helper()
 	if _, err := strconv.Atoi(filepath.Base(pid)); err != nil {
 		t.Fatalf("not a pid: %q", pid)
@@ -132,6 +132,7 @@ func readProc(t *testing.T, s *session, pid string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := session{status: map[string]string{}, fds: map[string]string{}}
 	for line := range strings.Lines(string(status)) {
 		name, value, _ := strings.Cut(line, ":")
 		s.status[name] = strings.Join(strings.Fields(value), " ")
@@ -140,14 +141,13 @@ func readProc(t *testing.T, s *session, pid string) {
 	for _, fd := range fds {
 		s.fds[filepath.Base(fd)], _ = os.Readlink(fd)
 	}
+	return s
 }
 
 // statusOf is /proc/PID/status of a process, or of a thread as PID/task/TID.
 func statusOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	s := session{status: map[string]string{}, fds: map[string]string{}}
-	readProc(t, &s, strings.TrimPrefix(dir, "/proc/"))
-	return s.status
+	return readProc(t, strings.TrimPrefix(dir, "/proc/")).status
 }
 
 // leaderIs waits until the leader of a process has these fields in its /proc status, with
@@ -210,12 +210,6 @@ func waits(monitor string) bool {
 // four is one id in all four places of a line of /proc's status: real, effective, saved and
 // file system.
 func four(id string) string { return strings.Join([]string{id, id, id, id}, " ") }
-
-// permitted is the bounding set of the tests, as /proc shows it.
-func permitted(t *testing.T) string {
-	t.Helper()
-	return strings.TrimSpace(must(t, "sed", "-n", `s/^CapBnd:\t//p`, "/proc/self/status"))
-}
 
 // nicer is the nice value of a process that nice -n N starts here. The tests themselves may run
 // at any value.

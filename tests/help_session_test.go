@@ -135,13 +135,15 @@ func inspect(t *testing.T, c call) session {
 		fmt.Fprintln(stdin, password)
 	}
 	lines := bufio.NewScanner(stdout)
-	s := session{status: map[string]string{}, fds: map[string]string{}}
+	var s session
+	securebits := ""
 	for lines.Scan() {
 		if _, bits, ok := strings.Cut(lines.Text(), "Securebits: "); ok {
-			s.securebits, _, _ = strings.Cut(bits, "/")
+			securebits, _, _ = strings.Cut(bits, "/")
 			continue
 		}
-		readProc(t, &s, lines.Text())
+		s = readProc(t, lines.Text())
+		s.securebits = securebits
 		fmt.Fprintln(stdin, "go on")
 	}
 	if err := cmd.Wait(); err != nil || len(s.status) == 0 {
@@ -169,7 +171,7 @@ func expectUser(t *testing.T, s session, name string) {
 		t.Errorf("groups %v, want %v", got, groups)
 	}
 	for field, id := range map[string]string{"Uid": u.Uid, "Gid": u.Gid} {
-		if want := strings.Join([]string{id, id, id, id}, " "); s.status[field] != want {
+		if want := four(id); s.status[field] != want {
 			t.Errorf("%s is %s, want %s", field, s.status[field], want)
 		}
 	}

@@ -104,7 +104,7 @@ func TestHelperAtClosingHasWhatTheMonitorKeeps(t *testing.T) {
 		t.Fatalf("status %d, %q", r.status, r.stderr)
 	}
 	// cap_chown, cap_kill, cap_setgid, cap_setuid, cap_setpcap, cap_net_raw
-	for file, want := range map[string]string{"open_session": permitted(t), "close_session": "00000000000021e1"} {
+	for file, want := range map[string]string{"open_session": hex(ownBounding(t)), "close_session": "00000000000021e1"} {
 		text := must(t, "cat", "/opt/m/notes/"+file)
 		for _, set := range []string{"CapPrm", "CapEff", "CapBnd"} {
 			if !strings.Contains(text, set+":\t"+want+"\n") {

@@ -106,30 +106,14 @@ func TestExplainAndSessionsAgreeForRandomSites(t *testing.T) {
 	}
 }
 
-// vectors reads a tuple's text as bits.
-func vectors(t *testing.T, text string) (inh, amb, blocked uint64) {
-	t.Helper()
-	iab, err := cap.IABFromText(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		for v, bits := range map[cap.Vector]*uint64{cap.Inh: &inh, cap.Amb: &amb, cap.Bound: &blocked} {
-			if on, _ := iab.GetVector(v, c); on {
-				*bits |= 1 << c
-			}
-		}
-	}
-	return inh, amb, blocked
-}
-
 // agrees opens the session, and compares it and its monitor with what explain has printed.
 func agrees(t *testing.T, e explained, s map[string]setting, caller, target string) (complaint string) {
 	t.Helper()
 	var i, a, blocked uint64
 	switch e.Action {
 	case "set":
-		i, a, blocked = vectors(t, e.IAB)
+		granted := parseTuple(t, e.IAB)
+		i, a, blocked = granted.i, granted.a, granted.blocked
 	case "all":
 		i = chown | kill // what the caller has
 	}
@@ -174,8 +158,7 @@ func agrees(t *testing.T, e explained, s map[string]setting, caller, target stri
 		"NoNewPrivs": nnp, "Uid": four(uid)}
 	r := during(t, call{caller: caller, empty: true, setpriv: fullInheritable, args: []string{target}},
 		func(shell, monitor string) {
-			got := session{status: map[string]string{}, fds: map[string]string{}}
-			readProc(t, &got, shell)
+			got := readProc(t, shell)
 			for field, value := range want {
 				if got.status[field] != value {
 					complaint += fmt.Sprintf("the session's %s is %s, explained is %s; ", field, got.status[field], value)

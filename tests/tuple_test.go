@@ -57,12 +57,10 @@ func TestTheLeaderOfASessionHasNothing(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n")
 	ghost := id(t, "-u", "ghost")
 	during(t, call{args: []string{"-P", "ghost"}}, func(_, leader string) {
-		s := session{status: map[string]string{}, fds: map[string]string{}}
-		readProc(t, &s, leader)
+		s := readProc(t, leader)
 		for field, want := range map[string]string{
-			"Uid": strings.Join([]string{ghost, ghost, ghost, ghost}, " "), "Threads": "1", "NoNewPrivs": "1",
-			"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000",
-			"CapAmb": "0000000000000000",
+			"Uid": four(ghost), "Threads": "1", "NoNewPrivs": "1",
+			"CapInh": hex(0), "CapPrm": hex(0), "CapEff": hex(0), "CapAmb": hex(0),
 		} {
 			if s.status[field] != want {
 				t.Errorf("%s is %q, want %q", field, s.status[field], want)
