@@ -88,6 +88,9 @@ func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 			term.mu.Lock()
 			term.text.WriteString(strings.ReplaceAll(text, "\r\n", "\n"))
 			size := term.text.Len()
+			if size > flood {
+				term.text.WriteString("\n[too much: the rest is not read]\n")
+			}
 			term.mu.Unlock()
 			if err != nil || end || size > flood {
 				read.Close()

@@ -232,7 +232,7 @@ func sshNoPermission(t *testing.T, s *sshd) {
 		"auth required pam_permit.so\naccount required pam_deny.so\nsession required pam_permit.so\n", 0o644)
 	refused("key", "pam_acct_mgmt: ")
 	file(t, "/etc/pam.d/capsu-ssh", must(t, "cat", "../pam.d/capsu-ssh"), 0o644)
-	file(t, siteFile, "Services capsu-ssh\n", 0o644) // anybody may name it
+	file(t, siteFile, "Services capsu-ssh\n", 0o644) // all callers may name it
 	r := call{args: []string{"-n", "--service", "capsu-ssh", "ghost", "-c", "echo in the session"}}.run(t)
 	expectExactly(t, "a caller who is none", r, "", "capsu: authentication failure\n", 1)
 }
