@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Sessions that run while a test looks at them.
@@ -36,7 +37,7 @@ func begin(t *testing.T, c call, script string) started {
 // beginWith is begin with the password of c.stdin.
 func beginWith(t *testing.T, c call, script string) started {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
 	t.Cleanup(cancel)
 	trap := "" // is set before the pid is written
 	if at := strings.Index(script, "while "); at > 0 && strings.HasPrefix(script, "trap ") {
@@ -67,7 +68,9 @@ func beginWith(t *testing.T, c call, script string) started {
 // wait returns the status once the front has ended.
 func (s started) wait(t *testing.T) int {
 	t.Helper()
+	hangs := time.AfterFunc(patience, func() { s.cmd.Process.Kill() })
 	s.cmd.Wait()
+	hangs.Stop()
 	return shellStatus(s.cmd.ProcessState)
 }
 

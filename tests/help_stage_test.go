@@ -82,7 +82,7 @@ func holdOf(t *testing.T, path string, st stage) held {
 	if st.gate != "" {
 		file(t, gate, "", 0o666)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
 	t.Cleanup(cancel)
 	cmd := call{program: path, args: []string{"ghost", "-c", "echo $$; read -r line; exit 3"}}.command(ctx)
 	in, out := pipes(t, cmd)

@@ -39,7 +39,7 @@ const flood = 64 << 20
 // onTerminal runs a shell script as a caller on a new terminal. env are more variables.
 func onTerminal(t *testing.T, caller, script string, env ...string) *terminal {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
 	// The last output of a session leader can be lost when it ends. So the script ends with
 	// this byte, and waits until it has been read.
 	const whole = "\036"
@@ -148,7 +148,9 @@ func (x *terminal) typed(keys string) {
 // end waits for the command, and returns its status.
 func (x *terminal) end() int {
 	x.t.Helper()
+	hangs := time.AfterFunc(patience, func() { x.cmd.Process.Kill() })
 	x.cmd.Wait()
+	hangs.Stop()
 	select {
 	case <-x.done:
 	case <-time.After(patience):

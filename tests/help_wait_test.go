@@ -16,6 +16,10 @@ import (
 // patience is the time after which a command counts as hanging.
 const patience = 60 * time.Second
 
+// lifetime is the time after which a process that a test holds is killed, in case the
+// test hangs. No test takes so long on any machine.
+const lifetime = 10 * patience
+
 // eventually waits until so returns true. If it never does, the test fails with
 // what did not come, and with what seen returns.
 func eventually(t *testing.T, what string, so func() bool, seen ...func() string) {

@@ -22,7 +22,7 @@ import (
 // test reads from reader.
 func unread(t *testing.T, c call) (cmd *exec.Cmd, reader *os.File) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
 	t.Cleanup(cancel)
 	reader, writer, err := os.Pipe()
 	if err != nil {
