@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// The behaviour suite: what people meet who type capsu where su stood. Each
-// case runs against both programs, in the same world; CAPSU_UNDER_TEST chooses.
-// What is expected is what su does (util-linux, setuid); where capsu must do
-// something else, both stand in the table differences, with the reason.
+// The behaviour suite: what the user of su meets in capsu. Each case runs against the program
+// that CAPSU_UNDER_TEST names, su or capsu, in the same world. Expected is what util-linux's
+// setuid su does. Where capsu does something else, the table differences has both results and
+// the reason.
 
-// underTest is the program that the behaviour suite drives; its login service
-// has "-l" at the end.
+// underTest is the program that the behaviour suite drives. The name of its login service ends
+// in "-l".
 var underTest = struct{ name, path, priority string }{"capsu", program, "<85>"} // authpriv.notice
 
 func init() {
@@ -28,13 +28,13 @@ func init() {
 	}
 }
 
-// outcome is what a caller notices of one call.
+// outcome is what a caller sees of one call.
 type outcome struct {
 	stdout string
 	status int
-	// says is a regular expression, in any case, for what is said on standard
-	// error, prompts for the password apart, or for the whole screen of a
-	// terminal. Empty: nothing is said. The words of messages are each program's.
+	// says is a regular expression without regard to case. It is compared with standard error,
+	// without prompts for the password; on a terminal, with the whole screen. If it is empty,
+	// nothing may be said. Each program has words of its own.
 	says string
 }
 
@@ -42,7 +42,7 @@ func ran(stdout string) outcome { return outcome{stdout: stdout} }
 
 func refused(says string) outcome { return outcome{status: 1, says: says} }
 
-// behaviour is one case: a call, and what comes of it.
+// behaviour is one case: a call, and its outcome.
 type behaviour struct {
 	name    string // a sentence
 	caller  string // default alpha
@@ -51,7 +51,7 @@ type behaviour struct {
 	input   string // what standard input has after the password
 	stdin   string // all of standard input, instead
 	env     []string
-	odd     []string                   // directives of programs/odd.c: the caller and his environment are as these say
+	odd     []string                   // directives of programs/odd.c, which sets up the caller's state
 	setup   func(t *testing.T)         // the case then runs alone
 	do      func(t *testing.T) outcome // instead of a plain call
 	want    outcome                    // none if differences has the case
@@ -78,16 +78,6 @@ var subjects = []subject{
 	{"records", "", recordCases},
 	{"state of the process", "", processCases},
 	{"exit status", "", statusCases},
-}
-
-func words(args ...string) []string { return args }
-
-// bothServices replaces the services, with and without login, of the program
-// under test for the time of a test.
-func bothServices(t *testing.T, text string) {
-	t.Helper()
-	file(t, "/etc/pam.d/"+underTest.name, text, 0o644)
-	file(t, "/etc/pam.d/"+underTest.name+"-l", text, 0o644)
 }
 
 func TestBehaviour(t *testing.T) {
@@ -118,7 +108,8 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
-// peopleOfTheSuite makes the accounts that are peculiar.
+// peopleOfTheSuite makes the accounts that are unusual: locked, expired, without home, and so
+// on.
 func peopleOfTheSuite(t *testing.T) {
 	t.Helper()
 	file(t, "/opt/restricted", "#!/bin/sh\necho restricted\n", 0o755)
@@ -151,7 +142,8 @@ func peopleOfTheSuite(t *testing.T) {
 	} {
 		account(t, who[0], who[1:]...)
 	}
-	must(t, "sh", "-c", `for u in kept badshell shellless homeless shut athome rootless expired locked stale nologin many toor; do
+	must(t, "sh", "-c",
+		`for u in kept badshell shellless homeless shut athome rootless expired locked stale nologin many toor; do
 		printf '%s:%s\n' $u "$0"; done | chpasswd -c SHA256 -s 1000`, password)
 	account(t, "free", "-s", "/bin/sh", "-p", "")
 	account(t, "star", "-s", "/bin/sh", "-p", "*")
@@ -173,12 +165,13 @@ func (b behaviour) run(t *testing.T) outcome {
 	}
 	if b.odd != nil {
 		c.caller, c.program = "root", "/opt/odd"
-		c.args = append(append(append(words(id(t, "-u", "alpha"), id(t, "-g", "alpha")), b.odd...), "--", underTest.path), b.args...)
+		c.args = append(append(append(words(id(t, "-u", "alpha"), id(t, "-g", "alpha")), b.odd...), "--",
+			underTest.path), b.args...)
 	}
 	return said(c.run(t))
 }
 
-// said makes an outcome of a result: what is said without prompts.
+// said makes an outcome of a result; prompts are left out.
 func said(r result) outcome {
 	return outcome{r.stdout, r.status, strings.ReplaceAll(r.stderr, "Password: ", "")}
 }
@@ -208,8 +201,8 @@ func (o outcome) saidIn(text string) bool {
 	return regexp.MustCompile(`(?is)` + o.says).MatchString(text)
 }
 
-// Each case has a name of its own and one expectation; each difference is of a
-// case, differs, and has its reason.
+// Each case has a name of its own and one expected outcome. Each difference belongs to a case,
+// is a difference, and has a reason.
 func TestBehaviourTablesAreWhole(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range subjects {

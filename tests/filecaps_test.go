@@ -24,7 +24,8 @@ func TestFileCapabilitiesAreTheSmallestThatDo(t *testing.T) {
 		t.Errorf("status %d, %q, want %q; %q", status, out, want, errs)
 	}
 	out, _, _ = ctl("filecaps", "--explain")
-	for _, part := range []string{"cap_net_raw\n    " + policyFile + ":1: granted as Ambient to ghost\n", "cap_chown\n    /etc/pam.d/capsu:4: pam_unix.so: writes /etc/shadow"} {
+	for _, part := range []string{"cap_net_raw\n    " + policyFile + ":1: granted as Ambient to ghost\n",
+		"cap_chown\n    /etc/pam.d/capsu:4: pam_unix.so: writes /etc/shadow"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing in %q", part, out)
 		}
@@ -36,13 +37,14 @@ func TestFileCapabilitiesAreTheSmallestThatDo(t *testing.T) {
 		t.Errorf("--also nonsense: %d, %q", status, errs)
 	}
 	stack(t, "auth required pam_of_somebody.so\n"+service)
-	if _, errs, _ := ctl("filecaps"); !strings.Contains(errs, "/etc/pam.d/capsu:1: pam_of_somebody.so: what it needs is not known") {
+	if _, errs, _ := ctl("filecaps"); !strings.Contains(errs,
+		"/etc/pam.d/capsu:1: pam_of_somebody.so: what it needs is not known") {
 		t.Errorf("an unknown module: %q", errs)
 	}
 }
 
-// stock has the services as install.sh leaves them, on the distribution's own
-// stacks, and a policy without rules.
+// stock installs the services as install.sh leaves them, on the distribution's own stacks, and
+// a policy without rules.
 func stock(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"capsu", "capsu-l"} {
@@ -51,7 +53,7 @@ func stock(t *testing.T) {
 	policy(t, "")
 }
 
-// stockCapabilities is what capsuctl filecaps says of them.
+// stockCapabilities are those that capsuctl filecaps prints for stock.
 func stockCapabilities(t *testing.T) (all []cap.Value) {
 	t.Helper()
 	text := strings.TrimSpace(must(t, controller, "filecaps"))
@@ -69,8 +71,8 @@ func stockCapabilities(t *testing.T) (all []cap.Value) {
 	return all
 }
 
-// proofs show, for each capability of the stock stack, what it is there for:
-// done with it, not done without. lacks says which of the two is tried.
+// proofs has, for each capability of the stock stack, a check that fails without it. lacks says
+// that the capability is missing in this run.
 var proofs = map[cap.Value]func(t *testing.T, lacks bool) error{
 	cap.SETUID:       beginsASession,
 	cap.SETGID:       beginsASession,
@@ -83,8 +85,8 @@ var proofs = map[cap.Value]func(t *testing.T, lacks bool) error{
 	cap.SYS_RESOURCE: raisesALimit,
 }
 
-// The set that capsuctl filecaps prints for the stock stacks is enough, and no
-// capability of it is too many. TestBehaviour runs with the same set.
+// The set that capsuctl filecaps prints for the stock stacks is enough, and each of its
+// capabilities is needed. TestBehaviour runs with the same set.
 func TestEachFileCapabilityOfTheStockStackIsNeeded(t *testing.T) {
 	stock(t)
 	all := stockCapabilities(t)
@@ -112,7 +114,7 @@ func TestEachFileCapabilityOfTheStockStackIsNeeded(t *testing.T) {
 	}
 }
 
-// wrote is an error unless a call went well and a session wrote text.
+// wrote returns an error unless the call succeeded and the session wrote text.
 func wrote(r result, text string) error {
 	if r.status != 0 || !strings.HasSuffix(r.stdout, text) {
 		return fmt.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
@@ -129,7 +131,8 @@ func changesAPassword(t *testing.T, _ bool) error {
 	must(t, "chage", "-d", "0", "stale")
 	before := must(t, "grep", "^stale:", "/etc/shadow")
 	const better = "Wq7!hhTfe2-zz\n"
-	r := call{program: measured, args: []string{"stale", "-c", "echo in"}, stdin: password + "\n" + password + "\n" + better + better}.run(t)
+	r := call{program: measured, args: []string{"stale", "-c", "echo in"},
+		stdin: password + "\n" + password + "\n" + better + better}.run(t)
 	if err := wrote(r, "in\n"); err != nil {
 		return err
 	}
@@ -139,21 +142,21 @@ func changesAPassword(t *testing.T, _ bool) error {
 	return nil
 }
 
-// A session that goes on until the gate is there, unless it is killed; without
-// the capability its own SIGHUP, which comes when the monitor is gone, is all.
+// The session ignores signals to end until the gate opens. With the capability the monitor
+// kills it. Without, the session only gets SIGHUP when the monitor is gone, and goes on.
 func endsASession(t *testing.T, lacks bool) error {
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	begun, gate := gates+"/begun", gates+"/open"
 	os.Remove(begun)
-	cmd := call{program: measured, args: []string{"ghost", "-c", "trap '' HUP TERM; touch " + begun + "; until [ -e " + gate + " ]; do sleep 0.05; done; echo survived"}}.command(t.Context())
+	cmd := call{program: measured, args: []string{"ghost", "-c", "trap '' HUP TERM; touch " + begun + "; until [ -e " +
+		gate + " ]; do sleep 0.05; done; echo survived"}}.command(t.Context())
 	cmd.Stdin = strings.NewReader(password + "\n")
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the session", func() bool { _, err := os.Stat(begun); return err == nil })
+	awaitFile(t, begun)
 	cmd.Process.Signal(syscall.SIGTERM)
 	if lacks {
 		file(t, gate, "", 0o644)
@@ -165,9 +168,10 @@ func endsASession(t *testing.T, lacks bool) error {
 	return nil
 }
 
-// Each record of the modules is answered by the kernel, also where it keeps none.
+// The kernel answers each audit record of the modules, also where it keeps none.
 func isHeardByTheKernel(t *testing.T, _ bool) error {
-	cmd := exec.Command("strace", "-f", "-u", "alpha", "-e", "trace=recvfrom", "-e", "signal=none", "-o", "/opt/audit.trace", measured, "ghost", "-c", "true")
+	cmd := exec.Command("strace", "-f", "-u", "alpha", "-e", "trace=recvfrom", "-e", "signal=none", "-o",
+		"/opt/audit.trace", measured, "ghost", "-c", "true")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	t.Cleanup(func() { os.Remove("/opt/audit.trace") })
 	out, err := cmd.CombinedOutput()
@@ -182,14 +186,16 @@ func isHeardByTheKernel(t *testing.T, _ bool) error {
 	return nil
 }
 
-// Debian 13 has a hard limit in limits.d, which matters to who has a lower one.
+// Debian 13 sets a hard limit in limits.d. A caller with a lower one needs the capability for
+// it.
 func raisesALimit(t *testing.T, _ bool) error {
-	lower := call{program: measured, wrapper: []string{"sh", "-c", `ulimit -c 0; exec "$0" "$@"`}, args: []string{"ghost", "-c", "ulimit -Hc"}}
+	lower := call{program: measured, wrapper: []string{"sh", "-c", `ulimit -c 0; exec "$0" "$@"`},
+		args: []string{"ghost", "-c", "ulimit -Hc"}}
 	return wrote(lower.run(t), "unlimited\n")
 }
 
-// onlyStockCapabilities has the installed program with no capability but these,
-// for the time of a test.
+// onlyStockCapabilities takes from the installed program, for the time of a test, all
+// capabilities but those of stock.
 func onlyStockCapabilities(t *testing.T) {
 	t.Helper()
 	before := strings.Fields(must(t, "getcap", program))[1]

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,15 +17,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hanging is a file system of programs/hang_fs.c: its file never answers.
+// hanging is a file system of programs/hang_fs.c. Its one file never answers.
 type hanging struct {
 	file   string
 	mu     sync.Mutex
 	events string // what the server has told: a line for each call it does not answer
 }
 
-// mountHanging mounts one for everybody, as root does for a user. At the end of the
-// test it is gone, and with it each process that waited for it.
+// mountHanging mounts such a file system, open to all users. At the end of the test it is gone,
+// and with it each process that waited for it.
 func mountHanging(t *testing.T, what string) *hanging {
 	t.Helper()
 	compile(t, "/opt/hang_fs", "-Wextra", "programs/hang_fs.c", "-I/usr/include/fuse3", "-lfuse3")
@@ -85,20 +84,7 @@ func (h *hanging) open(t *testing.T, flags int) *os.File {
 	return f
 }
 
-// privileged returns those of capsu's processes which have more than the caller:
-// another uid, or a capability.
-func privileged(t *testing.T) (pids []string) {
-	t.Helper()
-	uid := id(t, "-u", "alpha")
-	own := "Uid:\t" + strings.Join([]string{uid, uid, uid, uid}, "\t") + "\n"
-	return slices.DeleteFunc(processes(), func(pid string) bool {
-		status, err := os.ReadFile("/proc/" + pid + "/status")
-		return err != nil || strings.Contains(string(status), own) &&
-			strings.Contains(string(status), "CapPrm:\t0000000000000000\n")
-	})
-}
-
-// ended waits for a front alone, not for what has its descriptors.
+// ended waits for a front alone, and not for other processes that have its descriptors.
 func ended(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
 	state, err := cmd.Process.Wait()
@@ -110,8 +96,8 @@ func ended(t *testing.T, cmd *exec.Cmd) int {
 
 const failed = "FAILED SU (to ghost) alpha on none: "
 
-// The monitor read the answer itself: 30 of 30 outlived their fronts, in a read
-// that no signal interrupts.
+// The monitor itself read the answer. 30 of 30 monitors outlived their fronts, in a read that
+// no signal interrupts.
 func TestAFileThatNeverAnswersKeepsNoMonitor(t *testing.T) {
 	const times = 10 // at once, for each signal
 	for _, what := range []string{"read", "poll", "deaf"} {
@@ -143,7 +129,7 @@ func TestAFileThatNeverAnswersKeepsNoMonitor(t *testing.T) {
 	}
 }
 
-// What is shown decides nothing, also where it is never taken.
+// Output decides nothing, also if it is never taken.
 func TestAFileThatNeverTakesOutputKeepsNoAttempt(t *testing.T) {
 	for _, what := range []string{"write", "deaf"} {
 		for _, c := range []struct {
@@ -266,8 +252,8 @@ func TestOrdinaryFilesGiveTheAnswerAndTakeTheWords(t *testing.T) {
 	})
 }
 
-// Another reader of the same pipe is faster: poll(2) has said that there is
-// something, and then there is nothing. The prompt goes on waiting, and obeys.
+// Another reader of the same pipe is faster: poll(2) has reported input, and then there is
+// none. The prompt must go on waiting, and must still obey signals.
 func TestAnotherReaderOfThePipeKeepsNoMonitor(t *testing.T) {
 	for _, kind := range []string{"FIFO", "pipe"} {
 		t.Run(kind, func(t *testing.T) {
@@ -298,7 +284,7 @@ func TestAnotherReaderOfThePipeKeepsNoMonitor(t *testing.T) {
 				}
 				cmd.Process.Signal(sig)
 				ended(t, cmd)
-				eventually(t, "the end", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 				if got := log(); strings.Count(got, failed) != n+1 {
 					t.Errorf("the log has %q", got)
 				}
@@ -307,7 +293,7 @@ func TestAnotherReaderOfThePipeKeepsNoMonitor(t *testing.T) {
 	}
 }
 
-// sharedPipe returns both ends of a pipe, which has a name or none.
+// sharedPipe returns both ends of a pipe, or of a FIFO.
 func sharedPipe(t *testing.T, kind string) (in, out *os.File) {
 	t.Helper()
 	var err error

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// Hosts and callers that are peculiar: with preloaded libraries, locked
-// securebits, and root without what a file gives to others.
+// Unusual hosts and callers: preloaded libraries, locked securebits, and root without the
+// capabilities that the file gives to other callers.
 
 const preloads = "/etc/ld.so.preload"
 
-// preloaded has each program of this world begin with a library that has a
-// function of the C library's, for the time of a test.
+// preloaded puts a library before each program of the world, for the time of a test. The
+// library has a function of the C library's.
 func preloaded(t *testing.T, name string) {
 	t.Helper()
 	compile(t, "/opt/preload.so", "-shared", "-fPIC", "-fno-builtin", "-DNAME="+name, "programs/preload.c")
@@ -24,8 +24,8 @@ func preloaded(t *testing.T, name string) {
 	file(t, preloads, "/opt/preload.so\n", 0o644)
 }
 
-// A library that stands between capsu and the C library has the last word on
-// ids and threads. capsu does not begin.
+// A library between capsu and the C library would have the last word on ids and threads. capsu
+// does not start.
 func TestAPreloadedLibraryThatHasCapsusFunctionsIsRefused(t *testing.T) {
 	for _, name := range strings.Fields("setresuid setgroups getuid pthread_create setrlimit syscall initgroups") {
 		t.Run(name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAPreloadedLibraryThatHasCapsusFunctionsIsRefused(t *testing.T) {
 	}
 }
 
-// One that has other functions is no matter.
+// A library with other functions does no harm.
 func TestAPreloadedLibraryOfOtherFunctionsIsNoMatter(t *testing.T) {
 	preloaded(t, "rename")
 	expectRun(t, capsu(t, "ghost", "-c", "id -un"), "ghost\n")
@@ -77,7 +77,7 @@ func TestHostsWhereRootHasNothingHaveSessions(t *testing.T) {
 	}
 }
 
-// Root has by itself what capsu's file gives to others.
+// Root has by itself what capsu's file gives to other callers.
 func TestRootNeedsNoFileCapabilities(t *testing.T) {
 	must(t, "install", "-D", "-m", "755", program, "/opt/plain/x")
 	t.Cleanup(func() { os.RemoveAll("/opt/plain") })
@@ -107,7 +107,7 @@ func TestRootNeedsNoFileCapabilities(t *testing.T) {
 	}
 }
 
-// What root lacks and a session needs is said.
+// A refusal names what root lacks and a session needs.
 func TestRootWithoutWhatASessionNeedsIsRefused(t *testing.T) {
 	policy(t, "!cap_chown ghost\n")
 	needed := map[string]string{"setpcap": "bounding set", "setuid": "cap_setuid", "setgid": "cap_setgid"}
@@ -118,7 +118,7 @@ func TestRootWithoutWhatASessionNeedsIsRefused(t *testing.T) {
 	}
 }
 
-// Others need them: nothing of this changes for them.
+// Other callers do need the file's capabilities.
 func TestOthersNeedTheFilesCapabilities(t *testing.T) {
 	must(t, "install", "-D", "-m", "755", program, "/opt/plain/x")
 	t.Cleanup(func() { os.RemoveAll("/opt/plain") })

@@ -26,10 +26,10 @@ var (
 	injectTo     = flag.Int("inject.to", 1<<30, "the call after the last")
 )
 
-// injected is one session in which one call failed.
+// injected is a session in which one system call failed.
 type injected struct {
 	calls  int
-	failed string // who and which number
+	failed string // the process and the call's number
 	marks  map[string]int
 	status int
 	stderr string
@@ -38,8 +38,8 @@ type injected struct {
 	modes  string // what is wrong with the terminal's modes
 }
 
-// runOnTerminal runs cmd with a terminal for its input, types the password at
-// the prompt, and says in which way the terminal's modes are others afterwards.
+// runOnTerminal runs cmd with a terminal for its input, and types the password at the prompt.
+// It returns the changes of the terminal's modes.
 func runOnTerminal(t *testing.T, cmd *exec.Cmd, errs *lockedBuffer) string {
 	t.Helper()
 	master, slave, err := pty.Open()
@@ -75,7 +75,9 @@ func runOnTerminal(t *testing.T, cmd *exec.Cmd, errs *lockedBuffer) string {
 		}
 		n := strings.Count(errs.String(), "Password: ")
 		if n == 0 && time.Since(began) > 5*time.Second {
-			n = 1 // it was the prompt that could not be written
+			// the prompt could not be written, or it is late
+			began = time.Now()
+			master.WriteString(password + "\n")
 		}
 		if n > asked {
 			asked = n
@@ -84,7 +86,7 @@ func runOnTerminal(t *testing.T, cmd *exec.Cmd, errs *lockedBuffer) string {
 	}
 }
 
-// permitStack needs no password, and nothing of the system's but libpam.
+// permitStack asks for no password. Of the system's modules it needs pam_permit only.
 const permitStack = `auth required pam_permit.so
 auth required /opt/mark.so
 account required pam_permit.so
@@ -92,15 +94,16 @@ session required pam_permit.so
 session required /opt/mark.so
 `
 
-// distributionStack is the one that is installed, with the marks at its ends.
+// distributionStack is the installed service with modules/mark.c at its ends.
 func distributionStack(t *testing.T) string {
 	t.Helper()
 	text := must(t, "cat", "../pam.d/capsu")
-	return strings.Replace(text, "@include common-account", "auth required /opt/mark.so\n@include common-account", 1) + "session required /opt/mark.so\n"
+	return strings.Replace(text, "@include common-account", "auth required /opt/mark.so\n@include common-account", 1) +
+		"session required /opt/mark.so\n"
 }
 
-// otherStack are the calls by which libpam reads a service's file. Where they
-// fail it uses "other", and nobody can tell; SECURITY.md.
+// otherStack are the calls by which libpam reads a service's file. If one
+// fails, libpam uses the service "other", and capsu cannot tell: see SECURITY.md.
 var otherStack = map[string]bool{
 	failedCall("monitor", unix.SYS_OPENAT):     true,
 	failedCall("monitor", unix.SYS_READ):       true,
@@ -120,8 +123,9 @@ func inject(t *testing.T, n int, onTerminal bool, options ...string) injected {
 	os.Remove(report)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/opt/inject", append([]string{trace, strconv.Itoa(n), id(t, "-u", "alpha"), id(t, "-g", "alpha"), "--",
-		program, "ghost", "-s", "/opt/probe", "-c", report}, options...)...)
+	cmd := exec.CommandContext(ctx, "/opt/inject",
+		append([]string{trace, strconv.Itoa(n), id(t, "-u", "alpha"), id(t, "-g", "alpha"), "--",
+			program, "ghost", "-s", "/opt/probe", "-c", report}, options...)...)
 	var errs lockedBuffer
 	cmd.Stdin, cmd.Stderr, cmd.WaitDelay = strings.NewReader(password+"\n"), &errs, time.Second
 	modes := ""
@@ -155,8 +159,8 @@ func inject(t *testing.T, n int, onTerminal bool, options ...string) injected {
 	return i
 }
 
-// judge says what is wrong: a session other than decided, PAM left open, no
-// message, a hang, a crash.
+// judge returns what is wrong: a session other than decided, PAM left open, no message, a hang,
+// a crash.
 func (i injected) judge(t *testing.T) string {
 	for _, crash := range []string{"goroutine", "fatal error", "panic:", "SIGABRT", "SIGSEGV", "internal error"} {
 		if strings.Contains(i.stderr, crash) {
@@ -239,7 +243,8 @@ func TestEachCallThatFailsLeavesASessionAsDecidedOrNone(t *testing.T) {
 					right++
 				}
 			}
-			fmt.Printf("%s: %d calls, %d right, %d wrong (of %d, seed %d)\n", c.name, len(calls), right, wrong, whole.calls, seed)
+			fmt.Printf("%s: %d calls, %d right, %d wrong (of %d, seed %d)\n", c.name, len(calls), right, wrong,
+				whole.calls, seed)
 		})
 	}
 }

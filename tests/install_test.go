@@ -12,7 +12,7 @@ import (
 
 const prefix = "/opt/second"
 
-// script runs install.sh with another prefix; the world is left as it was.
+// script runs install.sh with a prefix of this test's own.
 func script(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.Command("../install.sh", append([]string{"--prefix", prefix}, args...)...)
@@ -56,7 +56,8 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 		if _, err := os.Stat("/etc/pam.d/capsu-ssh"); !os.IsNotExist(err) {
 			t.Errorf("a service without a password was put where it works: %v", err)
 		}
-		if !strings.Contains(out, "verified: "+prefix+"/bin/capsu cap_") || !strings.Contains(out, "/etc/pam.d/capsu was changed since it was installed and stays") {
+		if !strings.Contains(out, "verified: "+prefix+"/bin/capsu cap_") ||
+			!strings.Contains(out, "/etc/pam.d/capsu was changed since it was installed and stays") {
 			t.Errorf("output %q", out)
 		}
 	}
@@ -68,18 +69,20 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	}
 	// the site configuration by the same rule
 	file(t, siteFile, "Pty off\n", 0o644)
-	if out, err := script(t); err != nil || !strings.Contains(out, siteFile+" was changed since it was installed and stays; the new text is in "+siteFile+".capsu-new") {
+	if out, err := script(t); err != nil || !strings.Contains(out,
+		siteFile+" was changed since it was installed and stays; the new text is in "+siteFile+".capsu-new") {
 		t.Errorf("%v: %s", err, out)
 	}
 	if got := must(t, "cat", siteFile); got != "Pty off\n" {
 		t.Errorf("a changed configuration was overwritten: %q", got)
 	}
 	file(t, siteFile, "nonsense\n", 0o644) // which capabilities would be needed is not to be known
-	if out, err := script(t); err == nil || !strings.Contains(out, "capsuctl: "+siteFile+":1: unknown directive") || !strings.Contains(out, "install.sh: capsuctl filecaps: cannot tell") {
+	if out, err := script(t); err == nil || !strings.Contains(out, "capsuctl: "+siteFile+":1: unknown directive") ||
+		!strings.Contains(out, "install.sh: capsuctl filecaps: cannot tell") {
 		t.Errorf("%v: %s", err, out)
 	}
 	must(t, "mv", siteFile+".capsu-new", siteFile)
-	// an unchanged one is renewed and taken away
+	// a service that was not changed is replaced, and removed with the rest
 	must(t, "mv", "/etc/pam.d/capsu.capsu-new", "/etc/pam.d/capsu")
 	must(t, "rm", "-f", "/etc/pam.d/capsu-l", "/etc/pam.d/capsu-l.capsu-new")
 	if out, err := script(t); err != nil || strings.Contains(out, "changed") {
@@ -88,7 +91,8 @@ func TestInstallingIsRepeatableAndUninstallingLeavesNothing(t *testing.T) {
 	if out, err := script(t, "--uninstall"); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	gone := []string{siteFile, siteFile + ".capsu-new", "/etc/pam.d/capsu", "/etc/pam.d/capsu-l", prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu"}
+	gone := []string{siteFile, siteFile + ".capsu-new", "/etc/pam.d/capsu", "/etc/pam.d/capsu-l",
+		prefix + "/bin/capsu", prefix + "/bin/capsuctl", prefix + "/share/capsu"}
 	for page := range pages(t) {
 		gone = append(gone, prefix+page)
 	}
@@ -110,7 +114,8 @@ func TestDryRunAndStagingTouchNothingElse(t *testing.T) {
 	}
 	stage := t.TempDir()
 	out, err = script(t, "--destdir", stage)
-	if err != nil || !strings.Contains(out, "setcap \"$("+prefix+"/bin/capsuctl filecaps)\" "+prefix+"/bin/capsu") || !strings.Contains(out, "useradd ") {
+	if err != nil || !strings.Contains(out, "setcap \"$("+prefix+"/bin/capsuctl filecaps)\" "+prefix+"/bin/capsu") ||
+		!strings.Contains(out, "useradd ") {
 		t.Errorf("%v: %s", err, out)
 	}
 	if caps := must(t, "getcap", stage+prefix+"/bin/capsu"); caps != "" {
@@ -142,10 +147,13 @@ func TestInstallRefusesBadCallsInOneLine(t *testing.T) {
 			t.Errorf("%q: %v, %q", c.args, err, out)
 		}
 	}
-	cmd := exec.Command("sh", "-c", "cp -r ../install.sh ../packaging ../go.mod ../pam.d /opt/elsewhere && sed -i 's/^go .*/go 99.1/' /opt/elsewhere/go.mod && /opt/elsewhere/install.sh")
+	cmd := exec.Command("sh", "-c",
+		"cp -r ../install.sh ../packaging ../go.mod ../pam.d /opt/elsewhere && sed -i 's/^go .*/go 99.1/' "+
+			"/opt/elsewhere/go.mod && /opt/elsewhere/install.sh")
 	must(t, "mkdir", "-p", "/opt/elsewhere")
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.HasPrefix(string(out), "install.sh: Go 99.1 or newer is needed; ") || strings.Count(string(out), "\n") != 1 {
+	if err == nil || !strings.HasPrefix(string(out), "install.sh: Go 99.1 or newer is needed; ") ||
+		strings.Count(string(out), "\n") != 1 {
 		t.Errorf("without a Go that is new enough: %v, %q", err, out)
 	}
 }

@@ -4,7 +4,6 @@ package tests
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -36,13 +35,11 @@ type jobSession struct {
 	sessions func() string
 }
 
-// shells are what callers type into: each with its words for what happened.
-var shells = map[string]string{"bash": "bash --norc -i", "dash": "dash -i", "zsh": "zsh -f -i"}
-
 func startJob(t *testing.T, shell string, k kind, withPty bool) *jobSession {
 	t.Helper()
 	file(t, "/opt/job.log", "", 0o666)
-	j := &jobSession{terminal: onTerminal(t, "alpha", "export PS1='now> '; exec "+shells[shell]), kind: k, pty: withPty, sessions: recorded(t)}
+	j := &jobSession{terminal: onTerminal(t, "alpha", "export PS1='now> '; exec "+shells[shell]), kind: k,
+		pty: withPty, sessions: recorded(t)}
 	j.await("now> ")
 	option := " -T "
 	if withPty {
@@ -57,7 +54,7 @@ func startJob(t *testing.T, shell string, k kind, withPty bool) *jobSession {
 	}
 	j.await("job: ready\n")
 	inForeground(t, j.receiver())
-	// of the two processes with the name, the front is the one of the caller's
+	// two processes have the name; the front is the caller's
 	j.front = front(t)
 	return j
 }
@@ -69,8 +66,8 @@ func (j *jobSession) key(k string) {
 	j.typed(k)
 }
 
-// receiver is who gets a key's signal: the job, or for one without a terminal
-// the front.
+// receiver is the name of the process that gets a key's signal: the job, or the front of a job
+// without a terminal.
 func (j *jobSession) receiver() string {
 	if j.kind.name == "-c" && !j.pty {
 		return "capsu"
@@ -102,14 +99,14 @@ func (j *jobSession) end(status int) {
 	if got := j.sessions(); !strings.HasSuffix(got, want) || strings.Count(got, want) != 1 {
 		j.t.Errorf("records %q", got)
 	}
-	// without a terminal of its own, the session has left its job on ours
+	// without a pseudo-terminal the job has stayed on the caller's terminal
 	exec.Command("pkill", "-KILL", "-x", "job").Run()
 	j.typed("stty -a; exit\n")
 	j.await(" icanon ")
 	j.terminal.end()
 }
 
-// outerStop stops the whole session, from within: by the key, or as a shell does.
+// outerStop stops the whole session from within: by the key, or by the shell's suspend.
 func (j *jobSession) outerStop() {
 	j.t.Helper()
 	j.key("\x1a")
@@ -122,15 +119,7 @@ func (j *jobSession) outerStop() {
 	eventually(j.t, "the front's stop", func() bool { return stateOf(j.front) == "T" })
 }
 
-// stateOf is the letter of a process's state, proc(5).
-func stateOf(pid string) string {
-	text, _ := os.ReadFile("/proc/" + pid + "/stat")
-	_, rest, _ := strings.Cut(string(text), ") ")
-	state, _, _ := strings.Cut(rest, " ")
-	return state
-}
-
-// jobCases: what happens to a session, and what comes of it.
+// jobCases are what happens to a session, and the result.
 var jobCases = []struct {
 	name string
 	do   func(j *jobSession)
@@ -155,8 +144,8 @@ var jobCases = []struct {
 		j.outerStop()
 		j.typed("bg\n")
 		if j.kind.shell {
-			// A shell that goes on after suspend takes its terminal. If that is ours,
-			// two shells read it from now on, as under su.
+			// After suspend and bg, the inner shell takes its terminal. If that is the caller's
+			// own, two shells read it from now on, as under su.
 			j.await("beta@")
 			if !j.pty {
 				must(j.t, "kill", "-HUP", j.front)
@@ -189,7 +178,7 @@ var jobCases = []struct {
 		if err := pty.Setsize(j.master, &pty.Winsize{Rows: 33, Cols: 99}); err != nil {
 			j.t.Fatal(err)
 		}
-		// without a controlling terminal, nobody tells it
+		// without a controlling terminal it is not told
 		if j.kind.name != "-c" || j.pty {
 			j.await("job: 33 rows\n")
 		}

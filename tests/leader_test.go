@@ -18,11 +18,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unread starts a session whose output nobody reads until reader is read, and
-// waits for its first line.
+// unread starts a session, and waits for its first line. Nothing reads its output until the
+// test reads from reader.
 func unread(t *testing.T, c call) (cmd *exec.Cmd, reader *os.File) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
 	t.Cleanup(cancel)
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -38,7 +38,7 @@ func unread(t *testing.T, c call) (cmd *exec.Cmd, reader *os.File) {
 	return cmd, reader
 }
 
-// full waits until a pipe takes no more: nothing has been added for a while.
+// full waits until a pipe takes no more: for a while nothing has been added.
 func full(t *testing.T, pipe *os.File) {
 	t.Helper()
 	last, since := -1, time.Now()
@@ -54,9 +54,9 @@ func full(t *testing.T, pipe *os.File) {
 	})
 }
 
-// A monitor that waits for a reader of output hears of nothing else. It did, as
-// it wrote again without asking whether there is room; and with room, somebody
-// else at the same pipe may be faster.
+// A monitor that waits for the reader of its output hears no signal. It did so: it wrote again
+// without asking whether there is room. And if there is room, another writer to the same pipe
+// may fill it first.
 func TestAReaderThatDoesNotReadKeepsNothingFromEnding(t *testing.T) {
 	for name, command := range map[string]string{
 		"output":                    "yes",
@@ -89,7 +89,7 @@ func TestAReaderThatDoesNotReadKeepsNothingFromEnding(t *testing.T) {
 	}
 }
 
-// Another terminal than the caller's own cannot be told not to wait.
+// A write to a terminal other than the caller's own cannot be told not to wait.
 func TestAnotherTerminalThatNobodyReadsKeepsNothingFromEnding(t *testing.T) {
 	sessions := recorded(t)
 	master, slave, err := pty.Open()
@@ -100,9 +100,11 @@ func TestAnotherTerminalThatNobodyReadsKeepsNothingFromEnding(t *testing.T) {
 	if err := slave.Chmod(0o666); err != nil {
 		t.Fatal(err)
 	}
-	cmd, _ := unread(t, call{wrapper: []string{"setsid", "sh", "-c", `exec "$@" >` + slave.Name(), "-"}, args: []string{"-P", "ghost", "-c", "printf 'one\\ttwo\\n'; yes"}})
+	cmd, _ := unread(t, call{wrapper: []string{"setsid", "sh", "-c", `exec "$@" >` + slave.Name(), "-"},
+		args: []string{"-P", "ghost", "-c", "printf 'one\\ttwo\\n'; yes"}})
 	text := make([]byte, 16)
-	if _, err := io.ReadFull(master, text); err != nil || !strings.HasPrefix(strings.ReplaceAll(string(text), "\r", ""), "one\ttwo\ny\n") {
+	if _, err := io.ReadFull(master, text); err != nil ||
+		!strings.HasPrefix(strings.ReplaceAll(string(text), "\r", ""), "one\ttwo\ny\n") {
 		t.Errorf("%q, %v", text, err)
 	}
 	eventually(t, "a full terminal", func() bool {
@@ -120,8 +122,8 @@ func TestAnotherTerminalThatNobodyReadsKeepsNothingFromEnding(t *testing.T) {
 	expectClosed(t, sessions)
 }
 
-// A master says of its slave's foreground what is no matter for who reads the
-// master: such input was never read.
+// The foreground of a master's terminal says nothing about the reader of the master. capsu
+// asked for it, and never read such input.
 func TestAMasterAsInputIsRead(t *testing.T) {
 	master, slave, err := pty.Open()
 	if err != nil {
@@ -142,21 +144,22 @@ func TestAMasterAsInputIsRead(t *testing.T) {
 	}
 }
 
-// A session may stop itself where nobody could continue the caller's job; the
-// monitor goes on with it at once. It took 10 kB of memory each time, for ever.
+// A session may stop itself where no shell could continue the caller's job. The monitor
+// continues it at once. Each time cost 10 kB of memory.
 func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {
 	compile(t, "/opt/stops", "programs/stops.c")
 	for name, c := range map[string]call{
-		"a command":                  {args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
-		"a command of root's":        {caller: "root", args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
-		"in the caller's session":    {args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
-		"in root's session":          {caller: "root", args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
+		"a command":               {args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
+		"a command of root's":     {caller: "root", args: []string{"-T", "ghost", "-c", "exec /opt/stops >/dev/null"}},
+		"in the caller's session": {args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
+		"in root's session": {caller: "root",
+			args: []string{"-T", "ghost", "--session-command", "exec /opt/stops >/dev/null"}},
 		"with a terminal of its own": {args: []string{"-P", "ghost", "-c", "exec /opt/stops >/dev/null"}},
 		"on a terminal":              {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			front := 0
-			if name == "on a terminal" { // the front leads the session: nobody could continue it
+			if name == "on a terminal" { // the front leads the session: no shell could continue it
 				x := onTerminal(t, "alpha", "exec "+program+" ghost -c 'exec /opt/stops >/dev/null'")
 				x.await("Password: ")
 				x.typed(password + "\n")
@@ -166,7 +169,9 @@ func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {
 				front = unreadPid(t, c)
 			}
 			monitor := monitorOf(t, front)
-			eventually(t, "the session", func() bool { return exec.Command("pgrep", "-x", "-u", "ghost", "stops").Run() == nil })
+			eventually(t, "the session", func() bool {
+				return exec.Command("pgrep", "-x", "-u", "ghost", "stops").Run() == nil
+			})
 			size := func() (kb int) {
 				fmt.Sscan(must(t, "ps", "-o", "rss=", "-p", monitor), &kb)
 				return kb
@@ -178,7 +183,7 @@ func TestASessionThatStopsWithoutEndCostsNoMemory(t *testing.T) {
 				t.Errorf("the monitor grew from %d to %d kB", before, after)
 			}
 			syscall.Kill(front, syscall.SIGTERM)
-			eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			exec.Command("pkill", "-KILL", "-u", "ghost").Run()
 		})
 	}
@@ -191,13 +196,14 @@ func unreadPid(t *testing.T, c call) int {
 	return cmd.Process.Pid
 }
 
-// The leader tells of each stop. While the monitor waited for a reader their
-// socket was full, and of all messages the last was lost.
+// The leader reports each stop. While the monitor waited for a reader, their socket filled up,
+// and the last report of all was lost.
 func TestTheEndIsHeardAfterMoreStopsThanCanBeTold(t *testing.T) {
 	compile(t, "/opt/stops", "programs/stops.c")
 	sessions := recorded(t)
-	cmd, reader := unread(t, call{wrapper: []string{"setsid"}, args: []string{"-P", "ghost", "-c", "exec /opt/stops 3000"}})
-	go func() { // a reader who takes little
+	cmd, reader := unread(t,
+		call{wrapper: []string{"setsid"}, args: []string{"-P", "ghost", "-c", "exec /opt/stops 3000"}})
+	go func() { // a slow reader
 		for text := make([]byte, 1); ; time.Sleep(100 * time.Millisecond) {
 			if _, err := reader.Read(text); err != nil {
 				return
@@ -212,8 +218,8 @@ func TestTheEndIsHeardAfterMoreStopsThanCanBeTold(t *testing.T) {
 	exec.Command("pkill", "-KILL", "-u", "ghost").Run()
 }
 
-// The first process of a session may leave its process group: a signal to the
-// group then reached nobody, and nobody said so.
+// The first process of a session may leave its process group. A signal to the group then
+// reached no process, and there was no error.
 func TestAFirstProcessThatLeavesItsGroupIsEnded(t *testing.T) {
 	compile(t, "/opt/stops", "programs/stops.c")
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
@@ -237,19 +243,8 @@ func TestAFirstProcessThatLeavesItsGroupIsEnded(t *testing.T) {
 	}
 }
 
-// leaderOf is the session's leader, the monitor's child.
-func leaderOf(t *testing.T, front int) string { return monitorOf(t, atoi(t, monitorOf(t, front))) }
-
-func atoi(t *testing.T, text string) (n int) {
-	t.Helper()
-	if _, err := fmt.Sscan(text, &n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// The leader has the target's uid and a copy of the monitor's memory. What a
-// module does in the child as it ends its copy of PAM opened that: with
+// The leader has the target's uid and a copy of the monitor's memory. A module that ran in the
+// child, at the end of its copy of the transaction, made that memory readable. With
 // fs.suid_dumpable=1 any change of identity does.
 func TestTheTargetCanEndTheLeaderAndNotReadIt(t *testing.T) {
 	compile(t, "/opt/leave.so", "-shared", "-fPIC", "modules/leave.c", "-lpam")
@@ -261,7 +256,8 @@ func TestTheTargetCanEndTheLeaderAndNotReadIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Threads:\t1\n"} {
+	for _, want := range []string{"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
+		"CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Threads:\t1\n"} {
 		if !strings.Contains(string(status), want) {
 			t.Errorf("%q is missing in %s", want, status)
 		}

@@ -11,19 +11,14 @@ import (
 	"testing"
 )
 
-// Limits that modules set are the session's, as under su; the monitor records
-// them and does not obey them.
-
-// limiting is the usual stack with pam_limits.
-func limiting() string {
-	return strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1)
-}
+// The session gets the limits that modules set, as under su. The monitor records them and does
+// not obey them.
 
 // everyLimit shows what the session has.
 const everyLimit = `while read -r line; do echo $line; done </proc/self/limits`
 
-// A limit that equalled the monitor's own, or what capsu had lifted, was taken
-// for one that no module had set.
+// A limit that equalled the monitor's own, or one that capsu had lifted, counted as set by no
+// module.
 func TestLimitsOfPamLimitsAreAsUnderSu(t *testing.T) {
 	nproc := strings.TrimSpace(must(t, "prlimit", "--raw", "--noheadings", "--output", "HARD", "--nproc"))
 	sigpending := strings.TrimSpace(must(t, "prlimit", "--raw", "--noheadings", "--output", "HARD", "--sigpending"))
@@ -82,13 +77,13 @@ func TestLimitsOfPamLimitsAreAsUnderSu(t *testing.T) {
 	}
 }
 
-// limitsOfNothing are tried with a shell that needs nothing.
+// limitsOfNothing are tried with programs/still.c as the shell.
 var limitsOfNothing = []string{"nproc 0", "nofile 3", "nofile 0", "sigpending 0", "data 0", "fsize 0", "stack 0",
 	"memlock 0", "cpu 0", "as 1000", "as 0", "locks 0", "msgqueue 0", "core 0"}
 
-// A limit holds for the session, or the session is refused in words that name
-// it; it is refused where su cannot start it either. The monitor's own limits are what
-// they were, so that it can end the session and close PAM.
+// A limit holds for the session, or the refusal names it. A session is refused only if su
+// cannot start it either. The monitor keeps its own limits, so that it can end the session and
+// close PAM.
 func TestLimitsOfTheSessionAreNotTheMonitors(t *testing.T) {
 	compile(t, "/opt/still", "-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "programs/still.c")
 	compile(t, "/opt/note.so", "-shared", "-fPIC", "modules/note.c", "-lpam")
@@ -116,11 +111,11 @@ func TestLimitsOfTheSessionAreNotTheMonitors(t *testing.T) {
 				}
 			case ours.stdout == "" && theirs.stdout == "" && ours.status == theirs.status &&
 				strings.Contains(strings.ToLower(ours.stderr), name):
-				// the kernel refuses to execute the shell, under both
+				// the kernel executes the shell under neither program
 			case ours.stdout != "" || !inWords:
 				t.Errorf("capsu: %+v\nsu: %+v", ours, theirs)
 			}
-			eventually(t, "the end of capsu's processes", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			noted := must(t, "cat", "/opt/noted")
 			if strings.Count(noted, "open\n") != strings.Count(noted, "close\n") {
 				t.Errorf("PAM was not closed: %q", noted)
@@ -129,8 +124,8 @@ func TestLimitsOfTheSessionAreNotTheMonitors(t *testing.T) {
 	}
 }
 
-// monitorsLimits runs a session that is ended by a signal to the front, and
-// returns the limits that the monitor had meanwhile, with each of its threads.
+// monitorsLimits runs a session until a signal ends it. It returns the limits of the monitor
+// and of each of its threads.
 func monitorsLimits(t *testing.T) string {
 	t.Helper()
 	cmd := call{args: []string{"-s", "/opt/still", "ghost", "-c", "x"}}.command(t.Context())

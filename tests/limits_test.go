@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// A limit that modules set holds for the session, or the session is refused
-// in words that name it. It never crashes or hangs the monitor.
+// A limit that modules set holds for the session, or the refusal names it. The monitor neither
+// crashes nor hangs.
 func TestLimitsThatPamLimitsSets(t *testing.T) {
-	stack(t, strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1))
+	stack(t, limiting())
 	for _, limit := range []struct {
 		name, proc string // as in limits.conf, and in /proc/PID/limits
 		unit       uint64
@@ -35,7 +35,8 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 			t.Run(fmt.Sprint(limit.name, " ", value), func(t *testing.T) {
 				file(t, "/etc/security/limits.conf", fmt.Sprintf("ghost hard %s %d\n", limit.name, value), 0o644)
 				sessions := recorded(t)
-				r := capsu(t, "ghost", "-c", "while read -r line; do case $line in '"+limit.proc+"'*) echo $line;; esac; done </proc/self/limits")
+				r := capsu(t, "ghost", "-c", "while read -r line; do case $line in '"+limit.proc+
+					"'*) echo $line;; esac; done </proc/self/limits")
 				want := fmt.Sprintf("%s %d %[2]d", limit.proc, value*limit.unit)
 				switch {
 				case strings.HasPrefix(r.stdout, want):
@@ -48,12 +49,15 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 						t.Errorf("status %d, and the limit is not named: %q", r.status, r.stderr)
 					}
 				}
-				if strings.Contains(r.stderr, "authentication failure") || strings.Contains(r.stderr, "goroutine") || strings.Contains(r.stderr, "fatal error") {
+				if strings.Contains(r.stderr, "authentication failure") || strings.Contains(r.stderr, "goroutine") ||
+					strings.Contains(r.stderr, "fatal error") {
 					t.Errorf("stderr %q", r.stderr)
 				}
 				if got := sessions(); strings.Contains(got, "open_session") && !strings.Contains(got, "close_session") {
-					// pam_exec needs a file and a process to record; the limit may leave none
-					if limit.name != "nproc" && limit.name != "nofile" && limit.name != "as" && limit.name != "data" && limit.name != "fsize" && limit.name != "stack" {
+					// pam_exec needs a file and a process to write the record, and the limit
+					// may allow none
+					if limit.name != "nproc" && limit.name != "nofile" && limit.name != "as" && limit.name != "data" &&
+						limit.name != "fsize" && limit.name != "stack" {
 						t.Errorf("records %q", got)
 					}
 				}
@@ -62,9 +66,10 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 	}
 }
 
-// The same from the caller's side, at start.
+// The same with limits of the caller, which hold from the start.
 func TestLimitsOfTheCaller(t *testing.T) {
-	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "cpu", "rttime", "core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
+	for _, limit := range []string{"as", "data", "fsize", "nofile", "nproc", "sigpending", "stack", "cpu", "rttime",
+		"core", "memlock", "msgqueue", "nice", "rss", "rtprio", "locks"} {
 		hard := must(t, "prlimit", "--raw", "--noheadings", "--output", "HARD", "--"+limit)
 		most, err := strconv.ParseUint(strings.TrimSpace(hard), 10, 64)
 		if err != nil {
@@ -72,26 +77,30 @@ func TestLimitsOfTheCaller(t *testing.T) {
 		}
 		for _, value := range []uint64{0, 1, 3, 64, 100000} {
 			if value > most {
-				continue // nobody without privilege has it
+				continue // it cannot be set without privilege
 			}
 			for _, kind := range []string{fmt.Sprintf("%d:%[1]d", value), fmt.Sprintf("%d:", value)} {
 				t.Run(limit+" "+kind, func(t *testing.T) {
-					r := call{wrapper: []string{"prlimit", "--" + limit + "=" + kind}, args: []string{"ghost", "-c", "echo in"}}.run(t)
+					r := call{wrapper: []string{"prlimit", "--" + limit + "=" + kind},
+						args: []string{"ghost", "-c", "echo in"}}.run(t)
 					switch {
 					case r.status == 0 && r.stdout == "in\n":
 					case r.status == 1 && strings.Contains(r.stderr, "RLIMIT_"+strings.ToUpper(limit)):
-					case strings.Contains(r.stderr, "capsu: ") && r.stdout == "" && strings.Contains(strings.ToUpper(r.stderr), "RLIMIT_"+strings.ToUpper(limit)):
-						// refused by the kernel at exec, with capsu's own words
+					case strings.Contains(r.stderr, "capsu: ") && r.stdout == "" &&
+						strings.Contains(strings.ToUpper(r.stderr), "RLIMIT_"+strings.ToUpper(limit)):
+						// capsu names the limit under which the kernel refused exec
 					case !strings.Contains(r.stderr, "capsu: ") && !strings.Contains(r.stderr, "Password") && r.status >= 126:
-						// the kernel or the loader could start not even sh, or not capsu
+						// under the limit neither sh nor capsu can start
 					case limit == "stack" && r.status > 128 && r.stdout == "":
-						// the session's shell could not be started under the caller's limit, which is its
+						// the session's shell cannot start under the caller's limit
 					case limit == "cpu" && value == 0 && r.status == 128+int(syscall.SIGXCPU):
-						// whom a tick of the clock finds running, the kernel ends: also the front
+						// the kernel kills a process that runs at a tick of the clock, also the
+						// front
 					default:
 						t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
 					}
-					for _, crash := range []string{"goroutine", "fatal error", "SIGABRT", "SIGSEGV", "panic", "authentication failure"} {
+					for _, crash := range []string{"goroutine", "fatal error", "SIGABRT", "SIGSEGV", "panic",
+						"authentication failure"} {
 						if strings.Contains(r.stderr, crash) {
 							t.Errorf("stderr %q", r.stderr)
 						}
@@ -102,16 +111,17 @@ func TestLimitsOfTheCaller(t *testing.T) {
 	}
 }
 
-// With it a real-time caller would have the kernel kill the monitor, in the
-// middle of whatever takes longest.
+// With such a limit the kernel would kill the monitor of a real-time caller, at any moment.
 func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 	run := func(rttime, policy string) result {
 		t.Helper()
-		r := call{args: []string{"ghost", "-c", "chrt -p $$ | grep -o SCHED_.*; grep -o 'timeout *[0-9]*' /proc/self/limits | tr -s ' '"}}
+		r := call{args: []string{"ghost", "-c",
+			"chrt -p $$ | grep -o SCHED_.*; grep -o 'timeout *[0-9]*' /proc/self/limits | tr -s ' '"}}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		as := r.command(ctx) // by root, who may give a process such a priority
-		cmd := exec.CommandContext(ctx, "chrt", append([]string{policy, "10", "prlimit", "--rttime=" + rttime}, as.Args...)...)
+		as := r.command(ctx) // root may set such a priority
+		cmd := exec.CommandContext(ctx, "chrt",
+			append([]string{policy, "10", "prlimit", "--rttime=" + rttime}, as.Args...)...)
 		if policy == "-o" {
 			cmd.Args[2] = "0"
 		}
@@ -127,7 +137,7 @@ func TestRealTimeCallerWithLittleTimeIsRefused(t *testing.T) {
 	expectRun(t, run("9000000:9000000", "-o"), "SCHED_OTHER\ntimeout 9000000\n")
 }
 
-// The target may fill its own queue of signals: it is not the monitor's.
+// The target may fill its own queue of signals. The monitor has another.
 func TestTargetWithAFullSignalQueue(t *testing.T) {
 	compile(t, "/opt/fill", "programs/fill.c")
 	cmd := call{caller: "ghost", program: "/opt/fill"}.command(t.Context())

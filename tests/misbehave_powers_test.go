@@ -11,11 +11,10 @@ import (
 	"testing"
 )
 
-// Modules that change what only capsu may change: ids, capabilities, limits,
-// threads. Whether there is a session then is capsu's to say. If there is one,
-// it is as decided; if not, one line says why.
+// Modules that change what only capsu may change: ids, capabilities, limits, threads. capsu may
+// refuse the session, in one line that says why. If there is a session, it is as decided.
 
-// powers are the deeds, and what of the session a deed may change, as under su.
+// powers are the deeds, and the fields of the session that a deed may change, as under su.
 var powers = map[string][]string{
 	"uid": nil, "asmuid": nil, "setuidcaller": nil, "gids": nil, "groups": {"Groups"},
 	"nnp": {"NoNewPrivs"}, "securebits": nil, "lockedbits": nil, "nocaps": nil, "noeffective": nil,
@@ -23,21 +22,11 @@ var powers = map[string][]string{
 	"limits": {"Limit"}, "prlimit": {"Limit"}, "rawlimits": {"Limit"},
 }
 
-// usual are deeds of many modules: with them there is a session, as under su.
+// usual are deeds of many modules. With them there is a session, as under su.
 var usual = []string{"threads", "spawn", "system", "popen", "weakfork", "nnp"}
 
-// factsOf is what programs/tell.c says in a session.
-func factsOf(stdout string) map[string]string {
-	facts := map[string]string{}
-	for line := range strings.Lines(stdout) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		facts[strings.TrimPrefix(name, "in ")] = strings.TrimSpace(value)
-	}
-	return facts
-}
-
-// asDecided says what of a session is other than decided, apart from fields
-// whose names begin with one of may.
+// asDecided returns the fields of a session that are other than decided, apart from those that
+// begin with one of may.
 func asDecided(got, decided map[string]string, may []string) (wrong string) {
 	for field, want := range decided {
 		allowed := slices.ContainsFunc(may, func(prefix string) bool { return strings.HasPrefix(field, prefix) })
@@ -46,27 +35,6 @@ func asDecided(got, decided map[string]string, may []string) (wrong string) {
 		}
 	}
 	return wrong
-}
-
-// clearly says what is wrong with the words of a refusal: one line and hints.
-// A monitor that had to end itself may say why, before the front says so.
-func clearly(r result) string {
-	lines, most := 0, 1
-	if strings.Contains(r.stderr, "capsu: monitor: ended ") {
-		most = 2
-	}
-	for line := range strings.Lines(strings.TrimPrefix(r.stderr, "Password: ")) {
-		if !strings.HasPrefix(line, "capsu: ") {
-			return fmt.Sprintf("not capsu's words: %q", line)
-		}
-		if !strings.HasPrefix(line, "capsu: hint: ") {
-			lines++
-		}
-	}
-	if lines < 1 || lines > most {
-		return fmt.Sprintf("%d lines: %q", lines, r.stderr)
-	}
-	return ""
 }
 
 func TestModulesThatChangeWhatIsCapsus(t *testing.T) {
@@ -104,26 +72,25 @@ func TestModulesThatChangeWhatIsCapsus(t *testing.T) {
 					}
 				}
 				opened, closed := strings.Count(sessions(), "open_session"), strings.Count(sessions(), closedRecord)
-				// a record needs a process and a file, also under su
+				// the record needs a process and a file, also under su
 				limited := slices.Contains(may, "Limit")
 				if closed > opened || opened > closed && r.status == 3 && !limited {
 					t.Errorf("opened %d times, closed %d times", opened, closed)
 				}
-				eventually(t, "the end of capsu's processes", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 			})
 		}
 	}
 }
 
-// The threads that a module starts have nothing, from their first instruction:
-// they are looked at while the module's call is not over, and in the session.
+// The threads that a module starts have no power from their first instruction. They are looked
+// at during the module's call, and in the session.
 func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 	compile(t, "/opt/misbehave.so", "-shared", "-fPIC", "modules/misbehave.c", "-lpam")
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	for _, phase := range []string{"auth", "account", "setcred", "open", "close"} {
 		t.Run("in the call, "+phase, func(t *testing.T) {
-			must(t, "install", "-d", "-m", "777", gates)
-			t.Cleanup(func() { os.RemoveAll(gates) })
+			makeGates(t)
 			gate := gates + "/" + phase
 			file(t, gate, "", 0o666)
 			kind := map[string]string{"auth": "auth", "setcred": "auth", "account": "account"}[phase]
@@ -137,7 +104,7 @@ func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the gate", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+			awaitFile(t, gate+".reached")
 			others := expectLeaderAlone(t, monitorOf(t, cmd.Process.Pid))
 			os.Remove(gate)
 			if cmd.Wait(); shellStatus(cmd.ProcessState) != 3 {
@@ -172,8 +139,8 @@ func TestThreadsThatModulesStartHaveNoPrivilege(t *testing.T) {
 	}
 }
 
-// expectLeaderAlone checks that no thread but the leader has any privilege, and
-// returns how many others there are.
+// expectLeaderAlone checks that only the leader has power. It returns the number of other
+// threads.
 func expectLeaderAlone(t *testing.T, monitor string) (others int) {
 	t.Helper()
 	tasks, err := filepath.Glob("/proc/" + monitor + "/task/*")

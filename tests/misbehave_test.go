@@ -13,32 +13,9 @@ import (
 	"time"
 )
 
-// misbehaving is the usual stack with modules/misbehave.c in every phase.
-func misbehaving(deeds string) string {
-	text := service
-	for _, phase := range []string{"auth", "account", "session"} {
-		text = strings.Replace(text, phase+" required pam_unix.so", phase+" required /opt/misbehave.so FILE=/opt/reached "+deeds+"\n"+phase+" required pam_unix.so", 1)
-	}
-	return text
-}
-
-var pamPhases = []string{"auth", "account", "setcred", "open", "close", "delete", "end"}
-
-// crashText is what no caller may see, whatever a module does.
-func crashText(t *testing.T, r result) {
-	t.Helper()
-	for _, word := range []string{"goroutine", "panic", "fatal error", "runtime", "SIGSEGV", "SIGABRT", "PC="} {
-		if strings.Contains(r.stderr, word) {
-			t.Errorf("crash text: %s", r.stderr)
-			return
-		}
-	}
-}
-
-// What a module does is a clean refusal, or the session as decided: never
-// another identity, never a hang, never a crash text. session says, for each
-// phase, whether there is one; another user of a module's is followed up to the
-// account phase.
+// Whatever a module does, the result is a clean refusal or the session as decided: never
+// another identity, a hang, or a crash text. The table has the phases with a session, by deed.
+// capsu follows another user of a module's up to the account phase.
 func TestModulesThatMisbehave(t *testing.T) {
 	compile(t, "/opt/misbehave.so", "-shared", "-fPIC", "modules/misbehave.c", "-lpam")
 	in := func(phases ...string) map[string]bool {
@@ -70,28 +47,30 @@ func TestModulesThatMisbehave(t *testing.T) {
 				if out != want {
 					t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
 				}
-				if out == "" && r.status == 0 || out != "" && r.status != 3 && !ends[deed] || ends[deed] && (r.status != 1 || !strings.HasPrefix(strings.TrimPrefix(r.stderr, "Password: "), "capsu: ")) {
+				if out == "" && r.status == 0 || out != "" && r.status != 3 && !ends[deed] || ends[deed] &&
+					(r.status != 1 || !strings.HasPrefix(strings.TrimPrefix(r.stderr, "Password: "), "capsu: ")) {
 					t.Errorf("status %d; %q", r.status, r.stderr)
 				}
 				if got := sessions(); out != "" && !strings.Contains(got, "close_session") && !ends[deed] {
 					t.Errorf("PAM was not closed: %q", got)
 				}
 				for pid := range strings.FieldsSeq(must(t, "cat", "/opt/reached")) {
-					must(t, "kill", "-KILL", pid) // it is there: nobody took it for the session
+					must(t, "kill", "-KILL", pid) // it still runs: it was not taken for the session
 				}
-				eventually(t, "the end of capsu's processes", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 			})
 		}
 	}
 }
 
-// ends are the deeds after which nobody is there to close PAM.
+// ends are the deeds that end the monitor, so that PAM is not closed.
 var ends = map[string]bool{"exit": true, "_exit": true, "abort": true, "crash": true, "kill": true}
 
-const left = "capsu: a PAM module or the name service does not answer; it is left alone\ncapsu: hint: the system log may tell an administrator why\n"
+const left = "capsu: a PAM module or the name service does not answer; it is left alone\n" +
+	"capsu: hint: the system log may tell an administrator why\n"
 
-// A module that never returns holds the monitor's only thread for PAM. Its caller
-// gets his shell back by any signal to end; the monitor is root's to end.
+// A module that never returns holds the monitor's only thread for PAM. Any signal to end gives
+// its caller the shell back. Only root can end the monitor then.
 func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 	compile(t, "/opt/misbehave.so", "-shared", "-fPIC", "modules/misbehave.c", "-lpam")
 	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT}
@@ -102,8 +81,7 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 		}
 		for _, deed := range deeds {
 			t.Run(deed+" in "+phase, func(t *testing.T) {
-				must(t, "install", "-d", "-m", "777", gates)
-				t.Cleanup(func() { os.RemoveAll(gates) })
+				makeGates(t)
 				stack(t, strings.ReplaceAll(misbehaving(phase+"="+deed), "/opt/reached", gates+"/hangs"))
 				log := logged(t)
 				var calls []*exec.Cmd
@@ -127,8 +105,8 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 				}
 				eventually(t, "their ends", func() bool {
 					for i, cmd := range calls {
-						cmd.Process.Signal(signals[i]) // again: in pam_end there are two who hang, one after another
-						// a window that changes its size must not keep it from being heard
+						cmd.Process.Signal(signals[i]) // again: in pam_end two processes hang, one after the other
+						// other signals must not keep it from being heard
 						cmd.Process.Signal(syscall.SIGWINCH)
 					}
 					time.Sleep(5 * time.Millisecond)
@@ -137,14 +115,15 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 				for _, file := range hanging() {
 					exec.Command("kill", "-KILL", strings.TrimPrefix(file, gates+"/hangs.")).Run()
 				}
-				eventually(t, "the monitors' ends", func() bool { return len(processes()) == 0 })
+				awaitNoProcess(t)
 				for i, cmd := range calls {
 					cmd.Wait()
 					if !strings.HasSuffix(said[i].String(), left) {
 						t.Errorf("%v: %q", signals[i], said[i].String())
 					}
 				}
-				if got := strings.Count(log(), ": does not answer; left by its caller, uid "+id(t, "-u", "alpha")); got != len(calls) {
+				if got := strings.Count(log(),
+					": does not answer; left by its caller, uid "+id(t, "-u", "alpha")); got != len(calls) {
 					t.Errorf("%d times in the log: %q", got, log())
 				}
 			})
@@ -152,15 +131,15 @@ func TestCallerOfAModuleThatHangsIsFreeBySignals(t *testing.T) {
 	}
 }
 
-// What has been left goes on: an attempt is recorded and opens no session, a
-// session is closed.
+// A monitor that was left alone goes on. An attempt is recorded and opens no session. A session
+// is closed.
 func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	stack(t, waiting)
-	for phase, want := range map[string]string{"auth": "FAILED SU (to ghost) alpha on none: ", "close": "(to ghost) alpha on none iab=\n"} {
+	for phase, want := range map[string]string{"auth": "FAILED SU (to ghost) alpha on none: ",
+		"close": "(to ghost) alpha on none iab=\n"} {
 		t.Run(phase, func(t *testing.T) {
-			must(t, "install", "-d", "-m", "777", gates)
-			t.Cleanup(func() { os.RemoveAll(gates) })
+			makeGates(t)
 			gate := gates + "/" + phase
 			file(t, gate, "", 0o666)
 			log, sessions := logged(t), recorded(t)
@@ -169,40 +148,42 @@ func TestWhatHasBeenLeftGoesOnToItsEnd(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the gate", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+			awaitFile(t, gate+".reached")
 			cmd.Process.Signal(syscall.SIGINT)
 			if state, err := cmd.Process.Wait(); err != nil || shellStatus(state) != 130 {
 				t.Errorf("%v, status %d", err, shellStatus(state))
 			}
 			os.Remove(gate)
-			eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			if got := log(); !strings.Contains(got, want) {
 				t.Errorf("the log has %q", got)
 			}
-			if got := sessions(); strings.Contains(got, "open_session") != (phase == "close") || strings.Count(got, "open_") != strings.Count(got, "close_") {
+			if got := sessions(); strings.Contains(got, "open_session") != (phase == "close") ||
+				strings.Count(got, "open_") != strings.Count(got, "close_") {
 				t.Errorf("sessions %q", got)
 			}
 		})
 	}
 }
 
-// The signal that has ended a session is none that its closing has not heard.
+// The signal has ended the session. A slow closing after that does not count as a monitor that
+// does not hear it.
 func TestASlowClosingKeepsTheStatusOfTheSession(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	stack(t, waiting)
 	file(t, gates+"/close", "", 0o666)
-	cmd := call{args: []string{"ghost", "-c", "trap 'exit 3' INT; touch " + gates + "/session; while :; do sleep 0.05; done"}}.command(t.Context())
+	cmd := call{args: []string{"ghost", "-c",
+		"trap 'exit 3' INT; touch " + gates + "/session; while :; do sleep 0.05; done"}}.command(t.Context())
 	var said strings.Builder
 	cmd.Stdin, cmd.Stderr = strings.NewReader(password+"\n"), &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the session", func() bool { _, err := os.Stat(gates + "/session"); return err == nil })
+	awaitFile(t, gates+"/session")
 	cmd.Process.Signal(syscall.SIGINT)
-	eventually(t, "the closing", func() bool { _, err := os.Stat(gates + "/close.reached"); return err == nil })
-	time.Sleep(6 * time.Second) // longer than the front waits for one who does not hear
+	awaitFile(t, gates+"/close.reached")
+	time.Sleep(6 * time.Second) // longer than the front waits for a monitor that does not hear
 	os.Remove(gates + "/close")
 	cmd.Wait()
 	if status := shellStatus(cmd.ProcessState); status != 3 || strings.Contains(said.String(), left) {

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// What version 0.1 answered with a remedy works as it stands.
+// Version 0.1 refused these services and named a remedy. Now they work as they are.
 
-// On Debian pam_wheel looks at the real uid, also without use_uid. In version
-// 0.1 that was the guard's: no member got in, and a line that denies a group
-// denied nobody.
+// On Debian pam_wheel reads the real uid, also without use_uid. In version 0.1 that was the
+// guard's: members of the group were refused, and a line that denies a group let its members
+// in.
 func TestPamWheelKnowsTheCaller(t *testing.T) {
 	in := []string{"ghost", "-c", "echo in"}
 	for args, letsIn := range map[string]bool{
@@ -31,7 +31,7 @@ func TestPamWheelKnowsTheCaller(t *testing.T) {
 	}
 }
 
-// In version 0.1 these could not write for want of uid 0.
+// In version 0.1 these modules could not write, because they did not have uid 0.
 func TestSessionModulesWriteRootsFiles(t *testing.T) {
 	for _, module := range []string{"pam_loginuid.so", "pam_timestamp.so", "pam_xauth.so", "pam_mkhomedir.so"} {
 		stack(t, service+"session required "+module+"\n")

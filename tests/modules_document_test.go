@@ -24,9 +24,9 @@ var (
 
 const document = "../doc/modules.md"
 
-// TestEveryModuleIsAsUnderSuOrSaysWhy measures a sample of the rows, and all rows
-// of others, and compares each with its line in doc/modules.md; those of the
-// sample also with the table in Go.
+// This test measures a sample of the rows of Linux-PAM, and all rows of other packages. It
+// compares each with its line in doc/modules.md, and those of the sample with stack/needs.go
+// too.
 func TestEveryModuleIsAsUnderSuOrSaysWhy(t *testing.T) {
 	worldOfModules(t)
 	part := *modulePart
@@ -83,8 +83,8 @@ func (r row) head() string {
 	return fmt.Sprintf("| %s | %s |", name, r.phase)
 }
 
-// line measures a row and says what came of it. Without its needs, which take as
-// long again, it is the beginning of the line.
+// line measures a row, and returns its line in the document. Without its needs, which take as
+// long again, it returns the beginning of the line.
 func (r row) line(t *testing.T, withNeeds bool) string {
 	t.Helper()
 	without := r.measure(t, su, "alpha", true)
@@ -102,7 +102,7 @@ func (r row) line(t *testing.T, withNeeds bool) string {
 	return line + " " + r.needs(t, does, without) + " |"
 }
 
-// compared says how a module did under capsu, beside su.
+// compared returns how a module did under capsu, compared with su.
 func (r row) compared(t *testing.T, caller, underSu, does string) string {
 	t.Helper()
 	difference := differing(underSu, does)
@@ -121,8 +121,8 @@ func (r row) compared(t *testing.T, caller, underSu, does string) string {
 	return "same"
 }
 
-// needs finds what the module needs where it does its work, and compares it
-// with the table.
+// needs finds the capabilities that the module needs to do its work, and compares them with
+// stack/needs.go.
 func (r row) needs(t *testing.T, does, without string) string {
 	t.Helper()
 	tabled, more := r.tabled(t)
@@ -156,7 +156,8 @@ func release(t *testing.T) string {
 dpkg-query -W -f '${Version}' libpam-modules | sed 's/-.*//'`))
 }
 
-// sections are those of the document, by their headings; "" is its beginning.
+// sections are the sections of the document, by heading. The text before the first has the
+// heading "".
 func sections(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(document)
@@ -184,8 +185,8 @@ func documented(t *testing.T) (lines []string) {
 	return lines
 }
 
-// writeDocument puts lines into this machine's section, in the place of those
-// of the same rows. Those of rows that are no more go.
+// writeDocument replaces the lines of these rows in this machine's section, and removes the
+// lines of rows that no longer exist.
 func writeDocument(t *testing.T, lines []string) {
 	t.Helper()
 	lock, err := os.Open(document) // several measure parts at once

@@ -36,8 +36,8 @@ func identitiesUnder(t *testing.T, path, caller, target string, seed int) string
 	return string(found)
 }
 
-// Whatever a module does to its uids, by functions or by numbers, what it
-// is told then, what it may do, and whether it may do it, is as under su.
+// Whatever a module does to its uids, by functions or by system call numbers: the result, what
+// it reads afterwards, and what it may do are the same as under su.
 func TestAModulesChangesOfIdentityAreAsUnderSu(t *testing.T) {
 	compile(t, idsModule, "-shared", "-fPIC", "modules/ids.c", "-lpam")
 	file(t, "/opt/rootonly", "secret", 0o600)
@@ -58,7 +58,7 @@ func TestAModulesChangesOfIdentityAreAsUnderSu(t *testing.T) {
 	}
 }
 
-// firstDifference shows where two texts part, with the lines before.
+// firstDifference shows where two long texts part, with the lines before.
 func firstDifference(want, got string) string {
 	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for i := range min(len(a), len(b)) {

@@ -7,28 +7,17 @@ import (
 	"strings"
 	"testing"
 
-	"capsu/capability"
 	builtIn "capsu/site"
 	needs "capsu/stack"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// without these capsu itself does not start, so no module is tried without.
+// always are the capabilities without which capsu does not start.
 var always = []cap.Value{cap.SETUID, cap.SETGID, cap.SETPCAP}
 
-// bounded are all capabilities that a file can give on this machine.
-func bounded() (all []cap.Value) {
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		if capability.Bounded(c) {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// keep has the monitor keep, while the session runs, what the module needs to
-// close it; or everything, where helpers show what there is.
+// keep lets the monitor keep, while the session runs, what the module needs to close it. If
+// helpers show what they have, it keeps everything.
 func (r row) keep(t *testing.T) {
 	t.Helper()
 	var keep []cap.Value
@@ -49,33 +38,9 @@ func (r row) keep(t *testing.T) {
 	}
 }
 
-// give makes the measured program anew, with these file capabilities.
-func give(t *testing.T, caps []cap.Value) {
-	t.Helper()
-	must(t, "install", "-D", "-m", "755", program, measured)
-	must(t, "setcap", setcapText(caps), measured)
-}
-
-func setcapText(caps []cap.Value) string {
-	var names []string
-	for _, c := range caps {
-		names = append(names, c.String())
-	}
-	return strings.Join(names, ",") + "=p"
-}
-
-func minus(from []cap.Value, what ...cap.Value) (left []cap.Value) {
-	for _, c := range from {
-		if !slices.Contains(what, c) {
-			left = append(left, c)
-		}
-	}
-	return left
-}
-
-// needed is the least of file capabilities, beyond those without which capsu
-// does not start, with which the module still does what it does with all of
-// them. The widest are taken away first: of two that do, the narrower stays.
+// needed is the smallest set of file capabilities, beyond always, with which the module does
+// all of its work. It takes the widest capability away first: of two that would do, the
+// narrower stays.
 func (r row) needed(t *testing.T, does string) []cap.Value {
 	t.Helper()
 	defer give(t, bounded())
@@ -101,8 +66,8 @@ func (r row) needed(t *testing.T, does string) []cap.Value {
 	return left
 }
 
-// confirmed tells whether what the table has is the least: with it the module
-// does its work, and without any one of it no more.
+// confirmed tells whether the set in the table is the smallest: the module does its work with
+// it, and not without any one capability of it.
 func (r row) confirmed(t *testing.T, does string, tabled []cap.Value) bool {
 	t.Helper()
 	defer give(t, bounded())
@@ -118,8 +83,8 @@ func (r row) asInStack() needs.Module {
 	return needs.Module{Type: r.phase, Name: "pam_" + r.module + ".so", Args: strings.Fields(r.args)}
 }
 
-// tabled is what the table in Go has for the module of a row: what the
-// measurement must find, and what it cannot.
+// tabled is the set that stack/needs.go has for the module of a row: what the measurement must
+// find, and what it cannot find.
 func (r row) tabled(t *testing.T) (measured, more []cap.Value) {
 	t.Helper()
 	m := r.asInStack()

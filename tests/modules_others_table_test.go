@@ -103,9 +103,9 @@ const (
 	u2fLog   = "debug debug_file=/opt/m/u2f.log cue"
 	u2fKey   = `rm -f /opt/m/u2f.log; install -m 666 /dev/null /opt/m/u2f.log
 echo 'ghost:a2V5,a2V5,es256,+presence' >/home/ghost/u2f; chown ghost: /home/ghost/u2f; chmod 600 /home/ghost/u2f`
-	// There is no token: it reads the key, and finds no device.
+	// There is no token: the module reads the key, and finds no device.
 	u2fSaid = "cut -d: -f 3- /opt/m/u2f.log | grep -v Challenge; rm /home/ghost/u2f"
-	// The program of the wallet is the tests' own: KDE's wants a desktop.
+	// The wallet's program is the tests' own, because KDE's needs a desktop.
 	wallet   = "kwalletd=/opt/m/kwalletd force_run"
 	noWallet = "rm -rf /home/ghost/.local " + `/tmp/kwallet*; rm -rf /opt/m/notes; install -d -m 777 /opt/m/notes`
 	wallets  = `for n in $(seq 100); do [ -s /opt/m/notes/wallet ] && break; sleep 0.05; done
@@ -115,13 +115,13 @@ cat /opt/m/notes/wallet; cd /home/ghost && find .local -printf '%p %u %g %m %s\n
 printf '%s\n' ` + secretBase32 + ` '" HOTP_COUNTER 7' '" RATE_LIMIT 9 30' >/home/ghost/.google_authenticator
 chown ghost: /home/ghost/.google_authenticator; chmod 400 /home/ghost/.google_authenticator`
 	krb5Auth = "auth required pam_krb5.so\n"
-	// The ticket that a session has: whose it is, and whose file.
+	// The ticket of a session: its principal, and its file's owner.
 	ticket = `klist 2>&1 | grep -E '^(Ticket cache|Default)|krbtgt/' | sed 's/.*  krbtgt/krbtgt/'
 stat -c '%U %G %a' "${KRB5CCNAME#FILE:}"`
 	noCaches = "rm -f /tmp/krb5*"
 	caches   = "find /tmp -name 'krb5*'"
 	newKey   = "echo '" + newPassword + "' | KRB5CCNAME=MEMORY: kinit ghost >/dev/null && echo the new password"
-	// Root finds out which password the directory has.
+	// Root asks the directory which password it has.
 	ldapNew = `ldapwhoami -x -H ldap://127.0.0.1:@LDAP@/ -D uid=ghost,ou=people,dc=capsu,dc=test -w '` + newPassword + `'`
 	tmpdirs = "find /tmp -mindepth 1 -printf '%p %u %g %m\\n' | sort"
 )

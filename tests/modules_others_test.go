@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// The modules of other packages than Linux-PAM's: those that many Debian
-// machines have, with the servers that they ask (modules_servers_test.go).
+// The modules of packages other than Linux-PAM: those that many Debian machines have, with the
+// servers that they ask (modules_servers_test.go).
 
 // othersPackages are in tests/run, too. Debian 12 has all of them.
 var othersPackages = []string{
@@ -23,7 +23,7 @@ var othersPackages = []string{
 	"libpam-abl", "oddjob-mkhomedir", "libpam-kwallet5", "libpam-fprintd",
 }
 
-// othersFiles are the modules of those packages. Later releases may lack some.
+// othersFiles are the modules of those packages. Later releases of Debian may lack some.
 func othersFiles(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -41,7 +41,7 @@ func othersFiles(t *testing.T) map[string]string {
 	return files
 }
 
-// hotp is the one-time password of a secret for a counter: RFC 4226.
+// hotp is a one-time password: a secret and a counter, RFC 4226.
 func hotp(secret string, counter uint64) string {
 	mac := hmac.New(sha1.New, []byte(secret))
 	binary.Write(mac, binary.BigEndian, counter)
@@ -50,14 +50,15 @@ func hotp(secret string, counter uint64) string {
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[from:])&(1<<31-1)%1e6)
 }
 
-// The secret of one-time passwords: itself, as oath has it, and as google-authenticator has it.
+// The secret of one-time passwords: as it is, in hexadecimal for oath, in base 32 for
+// google-authenticator.
 const (
 	sharedKey    = "12345678901234567890"
 	secretHex    = "3132333435363738393031323334353637383930"
 	secretBase32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 )
 
-// worldOfOthers makes what their trials name. /tmp is the world's own meanwhile.
+// worldOfOthers makes what the trials of these modules need. /tmp is the world's own meanwhile.
 func worldOfOthers(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What version 0.1 did wrong with modules of other packages, each in its own
-// words. Every test runs under su first, and then under capsu, in one world.
+// What version 0.1 did wrong with modules of other packages. Every test runs under su first,
+// and then under capsu, in one world.
 
 // bothPrograms runs a test with su and with capsu, each with the same service.
 func bothPrograms(t *testing.T, service string, test func(t *testing.T, path string)) {
@@ -21,10 +21,10 @@ func bothPrograms(t *testing.T, service string, test func(t *testing.T, path str
 	}
 }
 
-const letIn = "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n"
+const letIn = permitting
 
-// Version 0.1 took the module for a surprise, because it asks with the file
-// system uid of the target.
+// Version 0.1 ended the session, because the module asks its question while its file system uid
+// is the target's.
 func TestGoogleAuthenticatorAsksAfterItHasShedPrivilege(t *testing.T) {
 	worldOfModules(t)
 	bothPrograms(t, "auth required pam_google_authenticator.so\n"+letIn, func(t *testing.T, path string) {
@@ -45,7 +45,7 @@ func TestGoogleAuthenticatorAsksAfterItHasShedPrivilege(t *testing.T) {
 	must(t, "rm", "-f", "/home/ghost/.google_authenticator")
 }
 
-// Version 0.1 failed in pam_setcred, and left the cache of the authentication.
+// Version 0.1 failed in pam_setcred, and left the ticket of the authentication behind.
 func TestKerberosTicketIsTheTargetsAndGoneAfterTheSession(t *testing.T) {
 	worldOfModules(t)
 	serve(t, kerberos)
@@ -94,7 +94,7 @@ func TestTmpdirIsMadeForTheTarget(t *testing.T) {
 	})
 }
 
-// A helper at closing has what the monitor keeps for closing, and no more.
+// At closing a helper has what the monitor keeps for closing, and no more.
 func TestHelperAtClosingHasWhatTheMonitorKeeps(t *testing.T) {
 	worldOfModules(t)
 	must(t, "sh", "-euc", noted)
@@ -104,7 +104,7 @@ func TestHelperAtClosingHasWhatTheMonitorKeeps(t *testing.T) {
 		t.Fatalf("status %d, %q", r.status, r.stderr)
 	}
 	// cap_chown, cap_kill, cap_setgid, cap_setuid, cap_setpcap, cap_net_raw
-	for file, want := range map[string]string{"open_session": permitted(t), "close_session": "00000000000021e1"} {
+	for file, want := range map[string]string{"open_session": hex(ownBounding(t)), "close_session": "00000000000021e1"} {
 		text := must(t, "cat", "/opt/m/notes/"+file)
 		for _, set := range []string{"CapPrm", "CapEff", "CapBnd"} {
 			if !strings.Contains(text, set+":\t"+want+"\n") {
@@ -112,10 +112,4 @@ func TestHelperAtClosingHasWhatTheMonitorKeeps(t *testing.T) {
 			}
 		}
 	}
-}
-
-// permitted is the mask of all capabilities that a file can give on this machine.
-func permitted(t *testing.T) string {
-	t.Helper()
-	return strings.TrimSpace(must(t, "sed", "-n", `s/^CapBnd:\t//p`, "/proc/self/status"))
 }

@@ -22,7 +22,8 @@ type server struct {
 	user    string // default root
 }
 
-// places are where servers listen: ports of 127.0.0.1 that were free when the test began.
+// places are the addresses of the servers: ports of 127.0.0.1 that were free when the test
+// began.
 var places = sync.OnceValue(func() *strings.Replacer {
 	var pairs []string
 	for _, name := range []string{"KDC", "KADMIN", "KPASSWD", "LDAP"} {
@@ -36,7 +37,7 @@ var places = sync.OnceValue(func() *strings.Replacer {
 // placed puts the ports into a script.
 func placed(script string) string { return places().Replace(script) }
 
-// freePort is one that neither TCP nor UDP uses; UDP does not use the next, either.
+// freePort is a port that neither TCP nor UDP uses. UDP does not use the next one either.
 func freePort() int {
 	for {
 		tcp, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -58,11 +59,10 @@ func freePort() int {
 	}
 }
 
-// serving are the servers that have been started, with what was started with them.
+// serving are the servers that run.
 var serving = map[string]bool{}
 
-// serve starts servers that do not run yet. They end with the whole test, not
-// with its row.
+// serve starts servers that do not run yet. They end with the whole test, not with a row.
 func serve(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {
@@ -83,7 +83,8 @@ func start(t *testing.T, name string, s server) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "exec "+placed(s.command))
 	if s.user != "" {
-		cmd = exec.Command("setpriv", append([]string{"--reuid", s.user, "--regid", s.user, "--init-groups"}, cmd.Args...)...)
+		cmd = exec.Command("setpriv",
+			append([]string{"--reuid", s.user, "--regid", s.user, "--init-groups"}, cmd.Args...)...)
 	}
 	log, err := os.Create("/opt/m/" + name + ".log")
 	if err != nil {
@@ -105,15 +106,13 @@ func start(t *testing.T, name string, s server) {
 			cmd.Process.Kill()
 		}
 	})
-	for end := time.Now().Add(patience); s.ready != ""; time.Sleep(20 * time.Millisecond) {
-		if exec.Command("sh", "-euc", placed(s.ready)).Run() == nil {
-			return
-		}
-		if time.Now().After(end) || len(ended) > 0 {
+	eventually(t, name+" serves", func() bool {
+		if len(ended) > 0 {
 			text, _ := os.ReadFile("/opt/m/" + name + ".log")
-			t.Fatalf("%s does not serve:\n%s", name, text)
+			t.Fatalf("%s has ended:\n%s", name, text)
 		}
-	}
+		return s.ready == "" || exec.Command("sh", "-euc", placed(s.ready)).Run() == nil
+	}, func() string { return must(t, "cat", "/opt/m/"+name+".log") })
 }
 
 // atEnd ends the servers, in reverse.

@@ -2,15 +2,15 @@
 
 package tests
 
-// trial is how a module is tried so that its work shows. The key in trials is
-// MODULE for all its phases, MODULE/PHASE, or MODULE/PHASE: VARIANT for more.
+// trial is a service and a call that show a module's work. The key in trials is MODULE for all
+// its phases, MODULE/PHASE, or MODULE/PHASE: VARIANT for one more.
 type trial struct {
 	args    string
 	control string // default required
 	above   string // lines of the service before the module's
 	below   string // and after it
 	target  string // default ghost
-	login   bool   // a login shell with the observer as its input, else a command
+	login   bool   // a login shell with the observer as its input, instead of a command
 	input   string
 	env     []string
 	servers []string // of servers, in their order
@@ -19,15 +19,16 @@ type trial struct {
 	log     bool     // the module's lines in the system log are its work, too
 	reset   string   // root's script before each run
 	left    string   // root's script after it: what is left in files
-	// answer says that the module's answer is all its work; then nothing more
-	// has to show.
+	// answer says that the module's answer is all of its work, so that nothing more has to
+	// show.
 	answer bool
-	// unseen says why its work does not show here. It must be as under su all the same.
+	// unseen says why its work does not show here. It must be the same as under su all the
+	// same.
 	unseen string
-	// differs is the reason of a difference and its remedy, whoever calls.
+	// differs is the reason of a difference and its remedy, for every caller.
 	differs string
-	// shows says that what is observed are capabilities of the file's, or that
-	// the module needs what it gives: its needs are not measured.
+	// shows says that the row shows the file's capabilities themselves, or that the module
+	// needs what it gives. Its needs are then not measured.
 	shows bool
 	part  bool // it does a part of its work only: what it needs is measured in other trials
 }
@@ -55,7 +56,7 @@ touch /opt/m/poly/outside
 `
 
 const (
-	// helperText is what modules start: it notes all of what it is.
+	// helperText is a program for modules to start. It notes its own state.
 	helperText = `#!/bin/sh -p
 {
 	# not SigBlk: su blocks signals while it waits, and what it starts to close keeps that
@@ -69,7 +70,8 @@ const (
 	env | grep -vE '^(_|PWD|OLDPWD|SHLVL)=' | sort
 } >>"/opt/m/notes/$PAM_TYPE"
 `
-	// scriptText is what administrators write: its shell gives up an effective uid of others.
+	// scriptText is a script for modules to start. Its shell gives up an effective uid that is
+	// not the real one.
 	scriptText = `#!/bin/sh
 echo "$PAM_TYPE of $PAM_USER for $PAM_RUSER as $(id -run) $(id -un)" >>/opt/m/written
 `
@@ -106,7 +108,7 @@ var trials = map[string]trial{
 
 	"faildelay/auth": {args: "delay=100000", unseen: "how long a refusal takes is not compared"},
 
-	// One tally is new, and one another caller's.
+	// One tally is new, and one is of another caller.
 	"faillock/auth": {args: "authfail dir=/opt/m/faillock.new",
 		above:   "auth optional pam_faillock.so authfail dir=/opt/m/faillock\n",
 		control: "[default=die]", reset: tallied + "\nrm -rf /opt/m/faillock.new; install -d -m 755 /opt/m/faillock.new",
@@ -222,7 +224,7 @@ const (
 	othersRefused = "auth requisite pam_deny.so\n"
 	expired       = "account required pam_unix.so\n"
 	newOnes       = password + "\n" + newPassword + "\n" + newPassword + "\n"
-	// A tally of one failure, as struct tally of pam_faillock has it.
+	// A tally with one failure, as pam_faillock's struct tally.
 	tallied = `rm -rf /opt/m/faillock; install -d -m 755 /opt/m/faillock
 perl -e 'print pack("a52 S S Q", "alpha", 0, 1, time)' >/opt/m/faillock/ghost
 chown ghost /opt/m/faillock/ghost; chmod 600 /opt/m/faillock/ghost`

@@ -16,17 +16,15 @@ import (
 	"testing"
 )
 
-// The measurement of modules: every module of Linux-PAM that is installed, in
-// every phase that it has, under the distribution's setuid su and under capsu,
-// called by alpha and by root, in the same world. What can be observed is
-// compared. modules_table_test.go has the trials, modules_least_test.go finds
-// the least capabilities, and modules_document_test.go writes doc/modules.md.
+// The measurement of modules. Every installed module of Linux-PAM runs in every phase that it
+// has, under the distribution's setuid su and under capsu, called by alpha and by root, in the
+// same world. What can be observed is compared. modules_table_test.go has the trials,
+// modules_least_test.go finds the smallest set of capabilities, and modules_document_test.go
+// writes doc/modules.md.
 
 const (
-	su = "/usr/bin/su"
-	// measured is capsu with every capability that this machine can give.
-	measured = "/opt/m/capsu"
-	// observer is what the session runs: all of it that a module may have changed.
+	// observer is the program of the session. It shows everything that a module may have
+	// changed.
 	observer = "/opt/m/observe"
 	observe  = `#!/bin/sh
 echo "in, as $(id)"
@@ -42,14 +40,14 @@ ls /opt/m/poly
 `
 )
 
-// phases are those of pam.d(5), by the function that a module has for them.
+// phases are those of pam.d(5), by the function that a module defines for them.
 var phases = map[string]string{
 	"pam_sm_authenticate": "auth", "pam_sm_setcred": "auth", "pam_sm_acct_mgmt": "account",
 	"pam_sm_chauthtok": "password", "pam_sm_open_session": "session",
 }
 
-// moduleFiles are the installed modules that are measured, by name: Linux-PAM's,
-// those two that Debian puts beside them into every stack, and those of others.
+// moduleFiles are the installed modules that are measured, by name: Linux-PAM's, the two that
+// Debian adds to every service, and those of other packages.
 func moduleFiles(t *testing.T) map[string]string {
 	t.Helper()
 	files := filesOf(t, "libpam-modules", "libpam-cap")
@@ -75,7 +73,7 @@ func filesOf(t *testing.T, packages ...string) map[string]string {
 	return files
 }
 
-// phasesOf reads from a module's symbols which phases it has.
+// phasesOf reads a module's phases from its symbols.
 func phasesOf(t *testing.T, path string) []string {
 	t.Helper()
 	f, err := elf.Open(path)
@@ -107,7 +105,7 @@ func (r row) String() string {
 	return strings.TrimSuffix(r.module+"/"+r.phase+": "+r.variant, ": ")
 }
 
-// rows are all trials of the modules that are installed; a phase without one fails.
+// rows are all trials of the installed modules. A phase without a trial fails.
 func rows(t *testing.T) (all []row) {
 	t.Helper()
 	used := map[string]bool{}
@@ -142,7 +140,7 @@ func rows(t *testing.T) (all []row) {
 	return all
 }
 
-// text is the service in which the module stands, or pam_permit in its place.
+// text is the service with the module, or without it for the baseline.
 func (r row) text(baseline bool) string {
 	line := fmt.Sprintf("%s %s pam_%s.so %s\n", r.phase, r.controlWord(), r.module, r.args)
 	if baseline {
@@ -166,7 +164,7 @@ func (r row) controlWord() string {
 	return r.control
 }
 
-// measure runs one session and returns all that is observed of it.
+// measure runs one session, and returns everything that is observed of it.
 func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 	t.Helper()
 	for _, name := range []string{"su", "capsu"} {
@@ -190,7 +188,7 @@ func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 	if r.module == "fscrypt" { // Go's runtime in it lifts the soft limit, by a call of its own
 		c.wrapper = []string{"prlimit", "--nofile=1024:1024"}
 	}
-	// The home and the search path that capsu shows modules, whatever its caller has.
+	// capsu shows modules this home and search path, whatever the caller's are.
 	c.env = []string{"PATH=" + debianRoot, "HOME=" + homeOf(caller), "TERM=dumb"}
 	if r.env != nil {
 		c.env = append(c.env[:2], r.env...)
@@ -210,7 +208,7 @@ func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 		}
 	}
 	if r.phase == "auth" && got.status == 1 {
-		// capsu has one sentence for all of them, and says why to the log alone
+		// capsu has one sentence for all refusals; only the log says why
 		text = refusal.ReplaceAllString(text, "says su: refused")
 	}
 	text += log()
@@ -221,8 +219,7 @@ func (r row) measure(t *testing.T, path, caller string, baseline bool) string {
 	return sameWords(text)
 }
 
-// heard listens to the module's own lines in the system log, where a trial
-// asks for them.
+// heard listens to the module's own lines in the system log, if the trial asks for them.
 func (r row) heard(t *testing.T) func() string {
 	t.Helper()
 	if !r.log {
@@ -250,7 +247,7 @@ func (r row) heard(t *testing.T) func() string {
 	}
 }
 
-// Words that each program has of its own.
+// The words that are each program's own.
 var theirOwn = []struct {
 	pattern *regexp.Regexp
 	instead string
@@ -276,22 +273,6 @@ func sameWords(text string) string {
 		text = w.pattern.ReplaceAllString(text, w.instead)
 	}
 	return text
-}
-
-// differing are the lines that only one of two texts has.
-func differing(a, b string) string {
-	var out strings.Builder
-	for _, side := range []struct{ mark, text, other string }{{"- ", a, b}, {"+ ", b, a}} {
-		for line := range strings.Lines(side.text) {
-			if !strings.Contains("\n"+side.other, "\n"+line) {
-				out.WriteString(side.mark + strings.TrimSuffix(line, "\n") + "\n")
-			}
-		}
-	}
-	if out.Len() == 0 && a != b {
-		return "the same lines in another order or number\n--- su\n" + a + "--- capsu\n" + b
-	}
-	return out.String()
 }
 
 func worldOfModules(t *testing.T) {

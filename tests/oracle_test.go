@@ -31,14 +31,14 @@ const (
 	wakeAlarm    = 1 << 35 // what the oracle has as Inheritable from the start
 )
 
-// oracle is the machine's own pam_cap.so, asked without anything of capsu's.
+// oracle is the machine's own pam_cap.so. It is asked without capsu.
 type oracle struct {
 	t   *testing.T
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// effect is what pam_cap.so did, or would do.
+// effect is what pam_cap.so did, or what package policy says it would do.
 type effect struct {
 	authenticate bool
 	i, a, b      uint64
@@ -66,14 +66,15 @@ func newOracle(t *testing.T) *oracle {
 	return &oracle{t, in, bufio.NewReader(out)}
 }
 
-// bounding is the oracle's: a capability is missing from it on every machine.
+// bounding is the oracle's bounding set. One capability is missing in it on every machine.
 func (o *oracle) bounding() uint64 { return ownBounding(o.t) &^ (1 << cap.MAC_OVERRIDE) }
 
 // ask has the module read a policy for a user. args are more of its arguments.
 func (o *oracle) ask(text, user, args string) effect {
 	o.t.Helper()
 	err := os.WriteFile(oraclePolicy, []byte(text), 0o644)
-	err = errors.Join(err, os.WriteFile(oracleDir+"/oracle", []byte("auth required pam_cap.so config="+oraclePolicy+" "+args+"\n"), 0o644))
+	err = errors.Join(err, os.WriteFile(oracleDir+"/oracle",
+		[]byte("auth required pam_cap.so config="+oraclePolicy+" "+args+"\n"), 0o644))
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -91,8 +92,8 @@ func (o *oracle) ask(text, user, args string) effect {
 	return e
 }
 
-// predict is what our reading says that the module does. notText tells that
-// capsu refuses the file for what it is, whatever the module makes of it.
+// predict is what package policy says that the module does. notText tells that capsu refuses
+// the file for its form, whatever the module makes of it.
 func predict(t *testing.T, p rules.Parameters, user string, bounding uint64) (e effect, notText bool, err error) {
 	t.Helper()
 	u, err := nss.ByName(user)
@@ -104,7 +105,9 @@ func predict(t *testing.T, p rules.Parameters, user string, bounding uint64) (e 
 		t.Fatal(err)
 	}
 	p.File, p.Draft = oraclePolicy, true
-	d, err := rules.Decide(p, rules.Subject{Target: u.Name, Member: func(g string) (bool, error) { return nss.Member(groups, g) }})
+	d, err := rules.Decide(p, rules.Subject{Target: u.Name, Member: func(g string) (bool, error) {
+		return nss.Member(groups, g)
+	}})
 	e = effect{authenticate: d.Line != 0, i: wakeAlarm, b: bounding}
 	if err != nil {
 		return e, d.Line == 0 && d.Match == "", err
@@ -123,22 +126,8 @@ func predict(t *testing.T, p rules.Parameters, user string, bounding uint64) (e 
 	return e, false, nil
 }
 
-func bits(t *testing.T, iab *cap.IAB, v cap.Vector) (set uint64) {
-	t.Helper()
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		on, err := iab.GetVector(v, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if on {
-			set |= 1 << c
-		}
-	}
-	return set
-}
-
-// Every edge of the reading, by hand: what the module does is written here,
-// and asked of it, and of ours.
+// Every known edge of the reading. The table has what the module does; the module and package
+// policy are both asked.
 func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 	o := newOracle(t)
 	bounding := o.bounding()
@@ -192,17 +181,25 @@ func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 		"no newline at the end":       {text: other + "cap_kill ghost", want: inheritable(kill)},
 		"tabs and blanks":             {text: "\t cap_kill \t\t ghost \t", want: inheritable(kill)},
 		"an empty file":               {text: "", want: unnamed},
-		"default for who has no rule": {text: other, args: "default=^cap_kill", p: rules.Parameters{Default: "^cap_kill"}, want: effect{false, kill, kill, bounding}},
-		"default none":                {text: other, args: "default=none", p: rules.Parameters{Default: "none"}, want: effect{false, 0, 0, bounding}},
-		"default all":                 {text: other, args: "default=all", p: rules.Parameters{Default: "all"}, want: unnamed},
-		"default beside a rule":       {text: "cap_chown ghost", args: "default=cap_kill", p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
-		"default beside *":            {text: "cap_chown *", args: "default=cap_kill", p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
-		"unreadable default":          {text: other, args: "default=kill", p: rules.Parameters{Default: "kill"}, want: unnamed, fault: "default kill: unknown capability"},
-		"autoauth":                    {text: other, args: "autoauth", want: effect{true, wakeAlarm, 0, bounding}},
-		"CR at the end of a line":     {text: "cap_kill ghost\r\n", want: unnamed, fault: ":1: control character 0x0d"},
-		"a byte-order mark":           {text: "\ufeffcap_kill ghost", want: unchanged, fault: ":1: byte-order mark"},
-		"what the bounding set lacks": {text: "cap_mac_override ghost", want: unchanged, fault: "cap_mac_override: not in the bounding set"},
-		"a line of 4094 bytes":        {text: "none " + strings.Repeat("x", 4084) + " beta\ncap_kill ghost", want: inheritable(kill)},
+		"default for who has no rule": {text: other, args: "default=^cap_kill",
+			p: rules.Parameters{Default: "^cap_kill"}, want: effect{false, kill, kill, bounding}},
+		"default none": {text: other, args: "default=none", p: rules.Parameters{Default: "none"},
+			want: effect{false, 0, 0, bounding}},
+		"default all": {text: other, args: "default=all", p: rules.Parameters{Default: "all"},
+			want: unnamed},
+		"default beside a rule": {text: "cap_chown ghost", args: "default=cap_kill",
+			p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
+		"default beside *": {text: "cap_chown *", args: "default=cap_kill",
+			p: rules.Parameters{Default: "cap_kill"}, want: inheritable(chown)},
+		"unreadable default": {text: other, args: "default=kill", p: rules.Parameters{Default: "kill"},
+			want: unnamed, fault: "default kill: unknown capability"},
+		"autoauth":                {text: other, args: "autoauth", want: effect{true, wakeAlarm, 0, bounding}},
+		"CR at the end of a line": {text: "cap_kill ghost\r\n", want: unnamed, fault: ":1: control character 0x0d"},
+		"a byte-order mark":       {text: "\ufeffcap_kill ghost", want: unchanged, fault: ":1: byte-order mark"},
+		"what the bounding set lacks": {text: "cap_mac_override ghost", want: unchanged,
+			fault: "cap_mac_override: not in the bounding set"},
+		"a line of 4094 bytes": {text: "none " + strings.Repeat("x", 4084) + " beta\ncap_kill ghost",
+			want: inheritable(kill)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := c.text
@@ -224,8 +221,8 @@ func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 			}
 		})
 	}
-	// A line over 4095 bytes: the module splits it, and reads a rule that
-	// nobody wrote. One line is one rule for capsu.
+	// The module splits a line of more than 4095 bytes, and reads a second rule that was never
+	// written. For capsu one line is one rule.
 	for at := 4080; at < 4110; at++ {
 		split := "none " + strings.Repeat("x", at-6) + " cap_kill ghost\n"
 		got := o.ask(split, "ghost", "")
@@ -240,117 +237,8 @@ func TestEdgesOfTheReadingAreThoseOfPamCap(t *testing.T) {
 	t.Error("the module split no line: the edge is gone, and the documentation tells of it")
 }
 
-// name is a random name for a user or a group of the random files.
-var oracleUsers, oracleGroups = names("orau", 6), names("orag", 6)
-
-func names(prefix string, n int) (all []string) {
-	for i := range n {
-		all = append(all, fmt.Sprint(prefix, i))
-	}
-	return all
-}
-
-// makeOracleUsers makes users in random groups, primary and supplementary.
-func makeOracleUsers(t *testing.T, r *rand.Rand) {
-	t.Helper()
-	for _, g := range oracleGroups {
-		must(t, "groupadd", g)
-		t.Cleanup(func() { must(t, "groupdel", g) })
-	}
-	for _, u := range oracleUsers {
-		args := []string{"-N", "-g", oracleGroups[r.IntN(len(oracleGroups))]}
-		var more []string
-		for _, g := range oracleGroups {
-			if r.IntN(3) == 0 {
-				more = append(more, g)
-			}
-		}
-		account(t, u, append(args, "-G", strings.Join(more, ","))...)
-	}
-}
-
-// randomFile is a policy as people and accidents write it.
-func randomFile(r *rand.Rand) string {
-	pick := func(from ...string) string { return from[r.IntN(len(from))] }
-	rarely := func(n int) bool { return r.IntN(n) == 0 }
-	blank := func() string { return pick(" ", " ", " ", "\t", "  ", " \t ") }
-	capability := func() string {
-		v := r.IntN(int(cap.MaxBits()))
-		name := cap.Value(v).String()
-		switch r.IntN(14) {
-		case 0:
-			return strings.ToUpper(name)
-		case 1:
-			return fmt.Sprint(r.IntN(70))
-		case 2:
-			return fmt.Sprintf("%#o", v)
-		case 3:
-			return fmt.Sprintf("%#x", v)
-		case 4:
-			return pick("cap_nonsense", "chown", "cap_", "08", "1x", "-1", "", "cap_chown=p", "CAP_MAC_OVERRIDE")
-		}
-		return name
-	}
-	tuple := func() string {
-		if rarely(6) {
-			return pick("all", "none", "none", "All", "NONE", "all,none")
-		}
-		var items []string
-		for range 1 + r.IntN(4) {
-			prefix := ""
-			for range r.IntN(3) {
-				prefix += pick("!", "^", "%")
-			}
-			items = append(items, prefix+capability())
-		}
-		text := strings.Join(items, ",")
-		if rarely(10) {
-			text += pick(",", ",,", "^", ",!")
-		}
-		return text
-	}
-	who := func() string {
-		switch r.IntN(12) {
-		case 0:
-			return pick("*", "*", "**", "o*")
-		case 1:
-			return pick("#", "# ", "#orau1", "nosuch", "@nosuch", "@", "@*", "0", "@@orag1", "orau1,orau2", "ORAU1", "@orau1", "orag1")
-		case 2, 3, 4, 5:
-			return "@" + pick(oracleGroups...)
-		}
-		return pick(oracleUsers...)
-	}
-	var text strings.Builder
-	for range r.IntN(9) {
-		line := ""
-		switch {
-		case rarely(12):
-			line = pick("", " ", "\t", "# a comment", "#"+tuple()+" "+who(), "  #"+who())
-		default:
-			if rarely(10) {
-				line = blank()
-			}
-			line += tuple()
-			for range r.IntN(4) {
-				line += blank() + who()
-			}
-			if rarely(10) {
-				line += blank()
-			}
-		}
-		if rarely(150) {
-			line += pick("\r", "\x00", "\v", "\x1b[m")
-		}
-		text.WriteString(line + "\n")
-	}
-	if rarely(10) {
-		return strings.TrimSuffix(text.String(), "\n")
-	}
-	return text.String()
-}
-
-// Files that nobody would think of: for each the real module and ours do the
-// same, or ours refuses for one of the documented reasons.
+// Random files: the module and package policy do the same with each, or package policy refuses
+// it for one of the documented reasons.
 func TestRandomFilesAreReadAsPamCapReadsThem(t *testing.T) {
 	o := newOracle(t)
 	bounding := o.bounding()
@@ -382,7 +270,8 @@ func TestRandomFilesAreReadAsPamCapReadsThem(t *testing.T) {
 			matched++
 		}
 		if got != want {
-			t.Errorf("case %d of seed %d: %s, %q: pam_cap.so %+v, capsu %+v (%v), file:\n%q", n, *oracleSeed, user, args, got, want, err, text)
+			t.Errorf("case %d of seed %d: %s, %q: pam_cap.so %+v, capsu %+v (%v), file:\n%q", n, *oracleSeed, user,
+				args, got, want, err, text)
 		}
 	}
 	fmt.Printf("pam_cap.so and capsu: %d cases of seed %d, %d with a tuple, %d refused for the rule, %d for the file\n",

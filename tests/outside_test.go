@@ -29,9 +29,9 @@ func TestNobodyButRootReachesTheMonitorAtAnyStage(t *testing.T) {
 	}
 }
 
-// The session's first process is the target's before it executes anything: the
-// target may end it or slow it down. It has a copy of the monitor's memory and
-// capabilities, and the target may have none of that; others reach nothing.
+// The session's first process belongs to the target before it executes anything: the target may
+// end it or slow it down. It has a copy of the monitor's memory and capabilities, and the
+// target must not get any of that. Other users reach nothing.
 func TestNobodyReachesIntoTheSessionsProcessBeforeItsProgram(t *testing.T) {
 	for _, who := range []string{"alpha", "beta", "ghost"} {
 		t.Run(who, func(t *testing.T) {
@@ -54,8 +54,8 @@ func TestNobodyReachesIntoTheSessionsProcessBeforeItsProgram(t *testing.T) {
 	}
 }
 
-// A module that sheds its privilege has another user's effective uid meanwhile.
-// That user reaches the monitor no more for it, nor does the caller.
+// A module that sheds its privilege has another user's effective uid meanwhile. Neither that
+// user nor the caller reaches more of the monitor for it.
 func TestNobodyReachesAMonitorWhoseModuleHasShedItsPrivilege(t *testing.T) {
 	alpha, ghost := id(t, "-u", "alpha"), id(t, "-u", "ghost")
 	for gate, effective := range map[string]string{"as-target": ghost, "as-caller": alpha, "swapped": alpha} {
@@ -78,8 +78,8 @@ func TestNobodyReachesAMonitorWhoseModuleHasShedItsPrivilege(t *testing.T) {
 	}
 }
 
-// A program that a module starts is protected as far as under su, where it is
-// caller/0/0 too.
+// A program that a module starts is protected as under su: there too it has the caller's real
+// uid and uid 0 as effective and saved one.
 func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
 	for _, who := range []string{"alpha", "ghost", "beta"} {
 		got := map[string]string{}
@@ -95,27 +95,10 @@ func TestAModulesHelperIsReachedByNobodyWhoDoesNotReachSus(t *testing.T) {
 	}
 }
 
-// closedRecord is what a session of ghost's leaves when PAM was closed.
-const closedRecord = "close_session capsu ghost alpha\n"
-
-func expectClosed(t *testing.T, sessions func() string) {
-	t.Helper()
-	eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
-	if got := sessions(); !strings.HasSuffix(got, closedRecord) || strings.Count(got, closedRecord) != 1 {
-		t.Errorf("records %q", got)
-	}
-}
-
-// jobs is an interactive bash of alpha's with job control, on a terminal.
-func jobs(t *testing.T) *terminal {
-	t.Helper()
-	x := onTerminal(t, "alpha", "exec bash --norc -i")
-	x.typed("PS1='now> '\n")
-	x.expect("\nnow> ")
-	return x
-}
-
 const sleeper = program + ` ghost -c 'echo "it runs"; exec sleep 600' <<<'` + password + `'`
+
+// stopped stops the job in the background, and shows it when the shell has noticed.
+const stopped = "kill -STOP $!; until jobs | grep -q Stopp[e]d; do sleep 0.1; done; jobs\n"
 
 func TestTheFrontObeysItsOwner(t *testing.T) {
 	const status = "; echo status $?\n"
@@ -128,12 +111,12 @@ func TestTheFrontObeysItsOwner(t *testing.T) {
 		"kill -9":   {true, func(x *terminal) { x.typed("kill -9 $!; wait %1" + status) }, "status 137"},
 		"kill -HUP": {true, func(x *terminal) { x.typed("kill -HUP $!; wait %1" + status) }, "status 129"},
 		"SIGSTOP and fg": {true, func(x *terminal) {
-			x.typed("kill -STOP $!; sleep 0.3; jobs\n")
-			x.expect("Stopped")
+			x.typed(stopped)
+			x.await("Stopped")
 			x.typed("fg\n")
 			inForeground(t, "capsu")
 			x.typed("\x03")
-			x.expect("^C")
+			x.await("^C")
 			x.typed("echo status $?\n")
 		}, "status 130"},
 		"Ctrl-C": {false, func(x *terminal) {
@@ -141,10 +124,10 @@ func TestTheFrontObeysItsOwner(t *testing.T) {
 			x.typed("echo status $?\n")
 		}, "status 130"},
 		"kill while stopped": {true, func(x *terminal) {
-			x.typed("kill -STOP $!; sleep 0.3; jobs\n")
-			x.expect("Stopped")
+			x.typed(stopped)
+			x.await("Stopped")
 			x.typed("kill %1; kill -CONT $!\n")
-			eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+			awaitNoProcess(t)
 			x.typed("wait $!" + status) // of a job that bash takes for stopped it would not return
 		}, "status 143"},
 	} {
@@ -156,9 +139,9 @@ func TestTheFrontObeysItsOwner(t *testing.T) {
 				line += " &"
 			}
 			x.typed(line + "\n")
-			x.expect("it runs\n")
+			x.await("it runs\n")
 			c.then(x)
-			x.expect(c.shown)
+			x.await(c.shown)
 			expectClosed(t, sessions)
 			x.typed("exit\n")
 			x.end()
@@ -170,16 +153,16 @@ func TestClosingTheTerminalEndsTheSession(t *testing.T) {
 	for name, c := range map[string]struct{ line, then string }{
 		"in the foreground": {sleeper, ""},
 		"in the background": {sleeper + " &", ""},
-		"while stopped":     {sleeper + " &", "kill -STOP $!; sleep 0.3; jobs\n"},
+		"while stopped":     {sleeper + " &", stopped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sessions := recorded(t)
 			x := jobs(t)
 			x.typed(c.line + "\n")
-			x.expect("it runs\n")
+			x.await("it runs\n")
 			if c.then != "" {
 				x.typed(c.then)
-				x.expect("Stopped")
+				x.await("Stopped")
 			}
 			x.master.Close()
 			expectClosed(t, sessions)
@@ -189,7 +172,7 @@ func TestClosingTheTerminalEndsTheSession(t *testing.T) {
 
 func TestRootsKillOfTheMonitorLeavesTheTerminalWhole(t *testing.T) {
 	x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; stty -g`)
-	x.expect("Password: ")
+	x.await("Password: ")
 	monitor := strings.Fields(must(t, "sh", "-c", "ps -C capsu -o user=,pid= | grep ^capsu"))[1]
 	pid, err := strconv.Atoi(monitor)
 	if err != nil {
@@ -199,6 +182,6 @@ func TestRootsKillOfTheMonitorLeavesTheTerminalWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.end()
-	x.expect("capsu: monitor: ended by signal 9\ncapsu: hint: the system log may tell an administrator why\nstatus 1\n")
+	x.await("capsu: monitor: ended by signal 9\ncapsu: hint: the system log may tell an administrator why\nstatus 1\n")
 	x.expectModes()
 }

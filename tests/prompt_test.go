@@ -4,8 +4,6 @@ package tests
 
 import (
 	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +11,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// twice asks two times, with a gate between.
+// twice is a service with two questions, and a gate between them.
 const twice = `auth required pam_unix.so
 auth required /opt/wait.so ` + gates + `
 auth required /opt/ask.so off ANSWER=yes
@@ -27,39 +25,20 @@ func askTwice(t *testing.T) {
 	t.Helper()
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	compile(t, "/opt/ask.so", "-shared", "-fPIC", "../pamconv/testdata/ask.c", "-lpam")
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	stack(t, twice)
 }
 
-// front waits for the one front that alpha has, and returns its pid.
-func front(t *testing.T) string {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		out, _ := exec.Command("pgrep", "-x", "-u", "alpha", "capsu").Output()
-		alive := slices.DeleteFunc(strings.Fields(string(out)), func(pid string) bool { return stateOf(pid) == "Z" })
-		if len(alive) == 1 {
-			return alive[0]
-		}
-		if time.Now().After(end) {
-			t.Fatalf("no front, or more than one; processes:\n%s", allProcesses(t))
-		}
-	}
-}
-
-func allProcesses(t *testing.T) string {
-	t.Helper()
-	return must(t, "ps", "-eo", "pid,ppid,pgid,sid,tpgid,stat,wchan:20,user,args")
-}
-
-// Whatever ends the front at a prompt, the modes are as they were and half a
-// password reaches nobody.
+// Whatever ends the front at a prompt, the terminal's modes are as before, and no program reads
+// the half of a password.
 func TestSignalsAtEachPromptLeaveTheTerminalWhole(t *testing.T) {
 	askTwice(t)
 	for _, prompt := range []string{"first", "second"} {
 		for _, sig := range []string{"INT", "QUIT", "TERM", "HUP", "ALRM", "PIPE", "USR1", "KILL"} {
 			t.Run(prompt+" "+sig, func(t *testing.T) {
-				x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; while [ $(pgrep -r D,R,S,T -c -x capsu) != 0 ]; do sleep 0.1; done; read -t 0.3 line; echo "left: $line"; stty -g`)
+				x := onTerminal(t, "alpha", `stty -g; `+program+` ghost; echo "status $?"; `+
+					`while [ $(pgrep -r D,R,S,T -c -x capsu) != 0 ]; do sleep 0.1; done; `+
+					`read -t 0.3 line; echo "left: $line"; stty -g`)
 				x.await("Password: ")
 				if prompt == "second" {
 					x.typed(password + "\n")
@@ -92,14 +71,6 @@ func TestAnotherSizeAtThePromptIsNoMatter(t *testing.T) {
 	x.end()
 }
 
-// echoes checks that the caller's shell has its terminal back.
-func (x *terminal) echoes() {
-	x.t.Helper()
-	x.await("now> ")
-	x.typed("stty -a | grep -o ' echo '; echo alive $((40+2))\n")
-	x.await(" echo \nalive 42\n")
-}
-
 func TestStoppedPromptGoesOnWithoutEcho(t *testing.T) {
 	for name, c := range map[string]struct{ shell, end string }{
 		"bash": {"bash", ""}, "dash": {"dash", ""}, "zsh": {"zsh", ""},
@@ -119,7 +90,7 @@ func TestStoppedPromptGoesOnWithoutEcho(t *testing.T) {
 				case "TSTP":
 					x.typed("half")
 					fallthrough
-				default: // nobody hears of SIGSTOP in time to discard what was typed
+				default: // SIGSTOP leaves no time to discard what was typed
 					must(t, "kill", "-"+c.end, front(t))
 				}
 				x.echoes()
@@ -160,22 +131,21 @@ func TestPromptInTheBackgroundWaitsForTheForeground(t *testing.T) {
 	}
 }
 
-// Between prompts the keys act on nothing, and they do not wait for the next one.
+// Between prompts the keys do nothing, and they are not kept for the next prompt.
 func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	askTwice(t)
 	gate := gates + "/auth"
 	x := jobs(t)
-	x.await("now> ")
 	file(t, gate, "", 0o666)
 	x.typed(program + " ghost -c 'echo in the session'\n")
 	x.await("Password: ")
 	x.typed(password + "\n")
-	eventually(t, "the gate", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+	awaitFile(t, gate+".reached")
 	x.typed("\x03\x1a\x1c")
 	x.await("^\\")
 	os.Remove(gate)
 	x.await("secret? ")
-	time.Sleep(6 * time.Second) // longer than a monitor may be deaf to them (front.c)
+	time.Sleep(6 * time.Second) // longer than the front waits for a deaf monitor (front.c)
 	x.typed("yes\n")
 	x.await("in the session\n")
 	x.await("now> ")
@@ -183,7 +153,7 @@ func TestKeysBetweenPromptsAreNoKeys(t *testing.T) {
 	x.end()
 }
 
-// Where nobody could continue it, nothing is stopped: as the kernel has it.
+// If no shell could continue the job, it is not stopped: the kernel has the same rule.
 func TestWithoutAShellCtrlZStopsNothing(t *testing.T) {
 	x := onTerminal(t, "alpha", "exec "+program+" beta")
 	x.await("Password: ")
@@ -203,7 +173,6 @@ func TestWithoutAShellCtrlZStopsNothing(t *testing.T) {
 func TestAPipelineStopsAsAWhole(t *testing.T) {
 	sessions := recorded(t)
 	x := jobs(t)
-	x.await("now> ")
 	x.typed(program + " ghost -c 'echo begun; sleep 600' | tee /dev/null\n")
 	x.await("Password: ")
 	x.typed(password + "\n")
@@ -211,7 +180,9 @@ func TestAPipelineStopsAsAWhole(t *testing.T) {
 	inForeground(t, "tee")
 	x.typed("\x1a")
 	x.await("now> ")
-	eventually(t, "the stop of tee", func() bool { return stateOf(strings.TrimSpace(must(t, "pgrep", "-x", "tee"))) == "T" })
+	eventually(t, "the stop of tee", func() bool {
+		return stateOf(strings.TrimSpace(must(t, "pgrep", "-x", "tee"))) == "T"
+	})
 	x.typed("fg\n")
 	inForeground(t, "tee")
 	x.typed("\x03")
@@ -219,17 +190,6 @@ func TestAPipelineStopsAsAWhole(t *testing.T) {
 	expectClosed(t, sessions)
 	x.typed("exit\n")
 	x.end()
-}
-
-// awaitStop waits until the front is stopped.
-func (x *terminal) awaitStop() {
-	x.t.Helper()
-	pid := front(x.t)
-	for end := time.Now().Add(patience); stateOf(pid) != "T"; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			x.t.Fatalf("the front is not stopped; the screen: %q; processes:\n%s", x.screen(), allProcesses(x.t))
-		}
-	}
 }
 
 // A job in the background runs until it wants the terminal.
@@ -244,7 +204,6 @@ func TestBackgroundJobStopsWhenItWantsTheTerminal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sessions := recorded(t)
 			x := jobs(t)
-			x.await("now> ")
 			x.typed(c.before + program + " --pty ghost -c '" + c.command + "' &\n")
 			if c.before == "" {
 				x.await("runs 42")
@@ -266,7 +225,6 @@ func TestCallerWhoLogsOutEndsAStoppedSession(t *testing.T) {
 		t.Run(options, func(t *testing.T) {
 			sessions := recorded(t)
 			x := jobs(t)
-			x.await("now> ")
 			x.typed(program + " " + options + " ghost -c 'echo begun; exec sleep 600'\n")
 			x.await("Password: ")
 			x.typed(password + "\n")

@@ -10,22 +10,8 @@ import (
 	"time"
 )
 
-const neutral = "capsu: authentication failure\n"
-
-// account makes a user for the time of a test.
-func account(t *testing.T, name string, args ...string) {
-	t.Helper()
-	must(t, "useradd", append(args, "-M", name)...)
-	t.Cleanup(func() { must(t, "userdel", "-f", name) })
-}
-
-func setPassword(t *testing.T, name, text string) {
-	t.Helper()
-	must(t, "sh", "-c", `printf '%s:%s\n' "$0" "$1" | chpasswd`, name, text)
-}
-
-// One sentence for all of them: neither text nor status nor a missing delay
-// tells an attacker whether an account exists or can be used.
+// All these refusals are the same: neither text nor status nor a missing delay tells an
+// attacker whether an account exists or can be used.
 func TestBeforeAuthenticationNothingTellsAccountsApart(t *testing.T) {
 	account(t, "locked", "-s", "/bin/sh")
 	setPassword(t, "locked", password)
@@ -53,14 +39,14 @@ func TestBeforeAuthenticationNothingTellsAccountsApart(t *testing.T) {
 		t.Run(name+", on a terminal", func(t *testing.T) {
 			t.Parallel()
 			x := onTerminal(t, "alpha", program+` "$TARGET" -c 'echo in'; echo "status $?"`, "TARGET="+c.args[0])
-			x.expect("Password: ")
+			x.await("Password: ")
 			began := time.Now()
 			keys := c.stdin
 			if keys == "" {
 				keys = password + "\n"
 			}
 			x.typed(keys)
-			x.expect("status ")
+			x.await("status ")
 			took := time.Since(began)
 			x.end()
 			if got, want := x.screen(), "Password: \n"+neutral+"status 1\n"; got != want {
@@ -86,8 +72,8 @@ func TestExpiredAccountIsRefusedWithItsOwnWords(t *testing.T) {
 func TestPamServiceThatCannotWorkIsRefused(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
 		stack(t, service)
-		// "other" would let everybody in: it must not be used in its place
-		file(t, "/etc/pam.d/other", "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n", 0o644)
+		// the service "other" would let all users in: it must not be used instead
+		file(t, "/etc/pam.d/other", permitting, 0o644)
 		if err := os.Remove("/etc/pam.d/capsu"); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +81,8 @@ func TestPamServiceThatCannotWorkIsRefused(t *testing.T) {
 	})
 	t.Run("empty", func(t *testing.T) {
 		stack(t, "")
-		file(t, "/etc/pam.d/other", "auth required pam_deny.so\naccount required pam_deny.so\nsession required pam_deny.so\n", 0o644)
+		file(t, "/etc/pam.d/other",
+			"auth required pam_deny.so\naccount required pam_deny.so\nsession required pam_deny.so\n", 0o644)
 		expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), neutral)
 	})
 	t.Run("no auth phase", func(t *testing.T) {
@@ -111,7 +98,7 @@ func TestPamServiceThatCannotWorkIsRefused(t *testing.T) {
 		expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), neutral)
 	})
 	t.Run("session refused", func(t *testing.T) {
-		stack(t, strings.Replace(service, "session required", "session required pam_deny.so\nsession required", 1))
+		stack(t, above(service, "session required pam_deny.so"))
 		expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "pam_open_session: ")
 	})
 }
@@ -129,8 +116,9 @@ func TestMissingPrivilegeIsExplained(t *testing.T) {
 	caps := strings.Fields(must(t, "getcap", program))[1]
 	t.Run("copied without its capabilities", func(t *testing.T) {
 		to := copyTo(t, "/opt/copy")
-		expectRefusal(t, call{program: to, args: in}.run(t), to+": no file capabilities", `hint: as root: setcap "$(capsuctl filecaps)" `+to)
-		expectRun(t, call{program: to, args: in, caller: "root"}.run(t), "in\n") // who has them anyway
+		expectRefusal(t, call{program: to, args: in}.run(t), to+": no file capabilities",
+			`hint: as root: setcap "$(capsuctl filecaps)" `+to)
+		expectRun(t, call{program: to, args: in, caller: "root"}.run(t), "in\n") // root has them anyway
 	})
 	t.Run("the command it names is the remedy", func(t *testing.T) {
 		policy(t, "^cap_net_raw ghost\n") // which it must heed
@@ -158,7 +146,8 @@ func TestMissingPrivilegeIsExplained(t *testing.T) {
 	t.Run("file capabilities incomplete", func(t *testing.T) {
 		to := copyTo(t, "/opt/copy")
 		must(t, "setcap", "cap_setuid,cap_setgid=p", to)
-		expectRefusal(t, call{program: to, args: in}.run(t), to+": cap_setuid, cap_setgid or cap_setpcap is not permitted", "hint: ")
+		expectRefusal(t, call{program: to, args: in}.run(t),
+			to+": cap_setuid, cap_setgid or cap_setpcap is not permitted", "hint: ")
 	})
 	for bit, owner := range map[string]string{"u+s": "root", "g+s": "root"} {
 		t.Run("mode "+bit, func(t *testing.T) {
@@ -167,7 +156,8 @@ func TestMissingPrivilegeIsExplained(t *testing.T) {
 			must(t, "chmod", bit, to)
 			must(t, "setcap", caps, to)
 			for _, caller := range []string{"alpha", "root"} {
-				expectRefusal(t, call{program: to, args: in, caller: caller}.run(t), to+": has a setuid or setgid bit", "hint: as root: chmod u-s,g-s "+to)
+				expectRefusal(t, call{program: to, args: in, caller: caller}.run(t), to+": has a setuid or setgid bit",
+					"hint: as root: chmod u-s,g-s "+to)
 			}
 		})
 	}
@@ -183,9 +173,11 @@ func TestGuardMustBeSomebodyElse(t *testing.T) {
 	}
 	guard := strings.Split(line, ":")
 	for name, c := range map[string]struct{ line, want string }{
-		"none":       {"", "guard user capsu: does not exist"},
-		"uid 0":      {strings.Replace(line, ":"+guard[2]+":", ":0:", 1), "guard user capsu: its uid is root's or the caller's"},
-		"the caller": {strings.Replace(line, ":"+guard[2]+":", ":"+strings.TrimSpace(must(t, "id", "-u", "alpha"))+":", 1), "guard user capsu: its uid is root's or the caller's"},
+		"none": {"", "guard user capsu: does not exist"},
+		"uid 0": {strings.Replace(line, ":"+guard[2]+":", ":0:", 1),
+			"guard user capsu: its uid is root's or the caller's"},
+		"the caller": {strings.Replace(line, ":"+guard[2]+":", ":"+strings.TrimSpace(must(t, "id", "-u", "alpha"))+":",
+			1), "guard user capsu: its uid is root's or the caller's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file(t, "/etc/passwd", strings.Replace(passwd, line, c.line, 1), 0o644)
@@ -193,12 +185,12 @@ func TestGuardMustBeSomebodyElse(t *testing.T) {
 		})
 	}
 	t.Run("as target", func(t *testing.T) {
-		stack(t, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+		stack(t, permitting)
 		expectRefusal(t, capsu(t, "capsu", "-s", "/bin/sh", "-c", "echo in"), "capsu: the guard is not a target")
 	})
 }
 
-// No signal tells threads of anything, so none has to be pending.
+// capsu sends its threads no signals, so the caller's limit of pending signals may be 0.
 func TestFewPendingSignalsAreEnough(t *testing.T) {
 	for _, n := range []string{"0 0", "1 1", "0 200"} {
 		r := call{wrapper: []string{"prlimit", "--sigpending=" + strings.Replace(n, " ", ":", 1)},
@@ -221,7 +213,7 @@ func TestRootAsTargetIsRefusedForOthers(t *testing.T) {
 	expectRefusal(t, capsu(t, "toor", "-c", "echo in"), "uid 0 is not a target")
 }
 
-// What a module makes of the target is asked everything again.
+// If a module changes the target, all checks are made again.
 func TestTargetThatAModuleRenamesIsHeldToTheSame(t *testing.T) {
 	compile(t, "/opt/rename.so", "-shared", "-fPIC", "modules/rename.c", "-lpam")
 	for name, want := range map[string]string{
@@ -249,9 +241,10 @@ func TestPolicyThatCannotBeAppliedMeansNoSession(t *testing.T) {
 		rules string
 		want  string
 	}{
-		"unreadable":                  {"!cap_sys_admni ghost\n", policyFile + `:1: unknown capability "cap_sys_admni"`},
-		"unreadable, second line":     {"# rules\n^cap_chown,,cap_kill ghost\n", policyFile + `:2: unknown capability ""`},
-		"ambient beyond the file's":   {"^cap_sys_admin ghost\n", policyFile + ":1: cap_sys_admin: Ambient, but not in capsu's permitted set"},
+		"unreadable":              {"!cap_sys_admni ghost\n", policyFile + `:1: unknown capability "cap_sys_admni"`},
+		"unreadable, second line": {"# rules\n^cap_chown,,cap_kill ghost\n", policyFile + `:2: unknown capability ""`},
+		"ambient beyond the file's": {"^cap_sys_admin ghost\n",
+			policyFile + ":1: cap_sys_admin: Ambient, but not in capsu's permitted set"},
 		"control character":           {"cap_kill\r ghost\n", policyFile + ":1: control character 0x0d"},
 		"control character above":     {"# a\x1bb\ncap_kill ghost\n", policyFile + ":1: control character 0x1b"},
 		"byte-order mark":             {"\ufeffcap_kill ghost\n", policyFile + ":1: byte-order mark"},
@@ -280,7 +273,8 @@ func TestPolicyThatCannotBeAppliedMeansNoSession(t *testing.T) {
 		"dangling link":         "ln -sf /opt/not-there $0",
 		"gone, by others' hand": "chmod o+w ${0%/*}; rm $0",
 		"to /dev/null, by them": "chmod o+w ${0%/*}; ln -sf /dev/null $0",
-		"a link on the way":     "mkdir -p -m 777 /opt/open; cp $0 /opt/real; ln -sf /opt/real /opt/open/link; ln -sf /opt/open/link $0",
+		"a link on the way": "mkdir -p -m 777 /opt/open; cp $0 /opt/real; ln -sf /opt/real /opt/open/link; " +
+			"ln -sf /opt/open/link $0",
 		"access control list":   "setfacl -m u:alpha:rw $0",
 		"list of the directory": "setfacl -m u:alpha:rwx ${0%/*}",
 	} {
@@ -314,19 +308,22 @@ func TestPolicyOfNobodysConcernIsNotRead(t *testing.T) {
 
 func TestBadCommandLineIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 	for _, args := range [][]string{
-		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""}, {"-P", "-T", "ghost"}, {"--pty=x", "ghost"},
+		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""}, {"-P", "-T", "ghost"},
+		{"--pty=x", "ghost"},
 		{"--\x1b[31m"},
 	} {
 		r := capsu(t, args...)
 		expectRefusal(t, r, "Try 'capsu --help'")
-		if strings.Contains(r.stderr, "Password") || strings.Count(r.stderr, "\n") != 2 || strings.Contains(r.stderr, "\x1b") {
+		if strings.Contains(r.stderr, "Password") || strings.Count(r.stderr, "\n") != 2 ||
+			strings.Contains(r.stderr, "\x1b") {
 			t.Errorf("%q: stderr %q", args, r.stderr)
 		}
 	}
 }
 
 func TestNumbersThatAreNoUsersAreRefused(t *testing.T) {
-	for _, name := range []string{"4294967295", "4294967296", "#-1", "#0", " 0", "+0", "0x0", "-0", "99999999999999999999", "00000000000000000000004294967296"} {
+	for _, name := range []string{"4294967295", "4294967296", "#-1", "#0", " 0", "+0", "0x0", "-0",
+		"99999999999999999999", "00000000000000000000004294967296"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			expectRefusal(t, capsu(t, "-c", "echo in", "--", name), neutral)
@@ -336,7 +333,7 @@ func TestNumbersThatAreNoUsersAreRefused(t *testing.T) {
 		expectRefusal(t, capsu(t, name, "-c", "echo in"), "root: uid 0 is not a target")
 	}
 	expectRun(t, capsu(t, id(t, "-u", "ghost"), "-c", "id -un"), "ghost\n")
-	// a name comes before a number
+	// a name has priority over a number
 	account(t, "4242", "-s", "/bin/sh", "--badname")
 	setPassword(t, "4242", password)
 	account(t, "other", "-u", "4242", "-s", "/bin/sh")

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// The tests here are of faults that were found, each beginning with what went wrong.
+// Faults that were found. Each test begins with what went wrong.
 
-// A session module that read the target's files read root's, by a link: it
-// shed no capability when it thought it had become the target.
+// A session module that read the target's files read root's through a link: it kept its
+// capabilities when it became the target.
 func TestSessionModulesReadTheTargetsFilesWithTheTargetsRights(t *testing.T) {
-	stack(t, strings.Replace(service, "session required", "session required pam_env.so user_readenv=1\nsession required", 1))
+	stack(t, above(service, "session required pam_env.so user_readenv=1"))
 	file(t, "/opt/secret.conf", "SECRET DEFAULT=of-roots\n", 0o600)
 	link := "/home/ghost/.pam_environment"
 	for _, caller := range []string{"alpha", "root"} {
@@ -33,15 +33,16 @@ func TestSessionModulesReadTheTargetsFilesWithTheTargetsRights(t *testing.T) {
 
 // With the front gone, a second prompt span for ever.
 func TestASecondPromptAfterTheFrontIsGoneEndsTheAttempt(t *testing.T) {
-	stack(t, "auth optional pam_unix.so\nauth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n")
+	stack(t, "auth optional pam_unix.so\nauth required pam_unix.so\naccount required pam_unix.so\n"+
+		"session required pam_unix.so\n")
 	x := onTerminal(t, "alpha", program+" ghost")
-	x.expect("Password: ")
+	x.await("Password: ")
 	must(t, "pkill", "-KILL", "-x", "-o", "capsu")
-	eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+	awaitNoProcess(t)
 }
 
-// A reader of standard error that did not read held the monitor, with all its
-// capabilities, beside a running session.
+// A reader of standard error that did not read held the monitor, with all its capabilities,
+// beside a running session.
 func TestAFullStandardErrorHoldsUpNothing(t *testing.T) {
 	account(t, "homeless", "-s", "/bin/sh", "-d", "/home/nowhere")
 	setPassword(t, "homeless", password)
@@ -71,8 +72,8 @@ func TestAFullStandardErrorHoldsUpNothing(t *testing.T) {
 	}
 }
 
-// Signals to the front made the monitor grow without bound, and a flood of
-// them put off SIGKILL for ever.
+// Signals to the front made the monitor grow without bound, and a flood of them delayed SIGKILL
+// for ever.
 func TestAFloodOfSignalsCostsNothing(t *testing.T) {
 	s := begin(t, call{args: []string{"ghost"}}, "trap '' INT TERM; while :; do sleep 0.2; done")
 	monitor := monitorOf(t, s.cmd.Process.Pid)
@@ -105,18 +106,19 @@ func TestAFloodOfSignalsCostsNothing(t *testing.T) {
 	}
 }
 
-// A soft limit of 0 for core files was taken for the monitor's own.
+// A soft limit of 0 for core files counted as the monitor's own.
 func TestSoftLimitsOfModulesThatEqualTheMonitorsHold(t *testing.T) {
-	stack(t, strings.Replace(service, "session required", "session required pam_limits.so\nsession required", 1))
+	stack(t, limiting())
 	file(t, "/etc/security/limits.conf", "* soft core 0\n", 0o644)
 	r := call{wrapper: []string{"prlimit", "--core=unlimited"}, args: []string{"ghost", "-c", "ulimit -c"}}.run(t)
 	expectRun(t, r, "0\n")
 }
 
-// An ignored SIGCHLD took the status of every child.
+// With SIGCHLD ignored the status of every child was lost.
 func TestIgnoredChildSignalKeepsTheStatus(t *testing.T) {
 	compile(t, "/opt/odd", "programs/odd.c")
-	cmd := exec.Command("/opt/odd", id(t, "-u", "alpha"), id(t, "-g", "alpha"), "ignore=17", "--", program, "ghost", "-c", "exit 3")
+	cmd := exec.Command("/opt/odd", id(t, "-u", "alpha"), id(t, "-g", "alpha"), "ignore=17", "--", program, "ghost",
+		"-c", "exit 3")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	out, _ := cmd.CombinedOutput()
 	if got := shellStatus(cmd.ProcessState); got != 3 {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A module may make another user of the target (PAM_USER), as those do that map
-// names of a directory. Nothing of the session may then be the first one's.
+// A module may change the target (PAM_USER), as modules do that map names of a directory. The
+// session must then have nothing of the first target.
 func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 	compile(t, "/opt/converse.so", "-shared", "-fPIC", "modules/converse.c", "-lpam")
 	policy(t, "^cap_net_raw ghost\n^cap_net_bind_service,cap_kill @team\n")
@@ -20,14 +20,16 @@ func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 		"in the account phase when root calls": {"account", "root"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// after the one who is asked for has been authenticated
+			// after the first target has been authenticated
 			file(t, "/etc/pam.d/capsu-l", service+c.phase+" required /opt/converse.so user=beta\n", 0o644)
 			sessions, log := recorded(t), logged(t)
 			expectRun(t, call{caller: c.caller, args: []string{"-", "ghost", "-c", show}}.run(t), want)
-			if got, want := sessions(), "open_session capsu-l beta "+c.caller+"\nclose_session capsu-l beta "+c.caller+"\n"; got != want {
+			if got, want := sessions(),
+				"open_session capsu-l beta "+c.caller+"\nclose_session capsu-l beta "+c.caller+"\n"; got != want {
 				t.Errorf("sessions %q, want %q", got, want)
 			}
-			lines := "(to ghost) " + c.caller + " on none: PAM_USER is now beta\n(to beta) " + c.caller + " on none iab=cap_kill,^cap_net_bind_service\n"
+			lines := "(to ghost) " + c.caller + " on none: PAM_USER is now beta\n(to beta) " + c.caller +
+				" on none iab=cap_kill,^cap_net_bind_service\n"
 			eventually(t, "both lines in the system log", func() bool { return log() == lines })
 		})
 	}
@@ -51,7 +53,8 @@ func TestAnotherUserOfAModulesIsFollowedCompletely(t *testing.T) {
 		t.Run("into "+name+" it is refused", func(t *testing.T) {
 			account(t, "many", "-s", "/bin/sh")
 			policy(t, "cap_no many\n")
-			stack(t, "auth required pam_unix.so\nauth required /opt/converse.so user="+c.user+"\naccount required pam_permit.so\nsession required pam_permit.so\n")
+			stack(t, "auth required pam_unix.so\nauth required /opt/converse.so user="+c.user+
+				"\naccount required pam_permit.so\nsession required pam_permit.so\n")
 			log := logged(t)
 			expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), c.want)
 			if got := log(); !strings.Contains(got, "FAILED SU (to ") {

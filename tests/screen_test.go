@@ -10,8 +10,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// onScreen starts a session of beta's on a terminal that programs take for one
-// with a screen.
+// onScreen starts a session of beta's on a terminal whose TERM has a screen.
 func onScreen(t *testing.T) *terminal {
 	t.Helper()
 	x := inSession(t, "")
@@ -80,14 +79,16 @@ func TestProgramsThatTakeTheScreenWork(t *testing.T) {
 	}
 }
 
-// A real sshd, started for this connection alone by the client itself.
+// A real sshd, which the client starts for this connection.
 func TestAnSshClientWorksInside(t *testing.T) {
 	must(t, "sh", "-c", `install -d -o beta -g beta -m 700 /opt/ssh && cd /opt/ssh &&
 ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N 'a phrase' -f key && cp key.pub keys &&
-printf 'HostKey /opt/ssh/host\nAuthorizedKeysFile /opt/ssh/keys\nUsePAM no\nStrictModes no\nPidFile none\n' >config && chown beta:beta *`)
+printf '%s\n' 'HostKey /opt/ssh/host' 'AuthorizedKeysFile /opt/ssh/keys' 'UsePAM no' 'StrictModes no' \
+	'PidFile none' >config && chown beta:beta *`)
 	t.Cleanup(func() { os.RemoveAll("/opt/ssh") })
 	x := onScreen(t)
-	x.typed("ssh -t -i /opt/ssh/key -o UserKnownHostsFile=/opt/ssh/known -o 'ProxyCommand /usr/sbin/sshd -i -f /opt/ssh/config' host 'tty; echo name?; read -r name; stty size; echo $name'\n")
+	x.typed("ssh -t -i /opt/ssh/key -o UserKnownHostsFile=/opt/ssh/known -o 'ProxyCommand /usr/sbin/sshd -i -f " +
+		"/opt/ssh/config' host 'tty; echo name?; read -r name; stty size; echo $name'\n")
 	x.await("(yes/no/[fingerprint])? ")
 	x.typed("yes\n")
 	x.await("Enter passphrase for key '/opt/ssh/key': ")
@@ -102,6 +103,6 @@ printf 'HostKey /opt/ssh/host\nAuthorizedKeysFile /opt/ssh/keys\nUsePAM no\nStri
 	x.typed("exit\n")
 	x.end()
 	if strings.Contains(x.screen(), "a phrase") {
-		t.Errorf("the screen: %q", x.screen())
+		t.Errorf("the screen: %q", x.shown())
 	}
 }

@@ -61,10 +61,10 @@ func TestThePasswordIsNowhereAfterAuthentication(t *testing.T) {
 	})
 	t.Run("on a terminal", func(t *testing.T) {
 		x := onTerminal(t, "alpha", program+" keeper -c 'echo pid $$; exec sleep 600'")
-		x.expect("Password: ")
+		x.await("Password: ")
 		x.typed(secret + "\n")
-		x.expect("pid ")
-		x.expect("\n")
+		x.await("pid ")
+		x.await("\n")
 		monitor := strings.Fields(must(t, "sh", "-c", "ps -C capsu -o ruser=,ppid=,pid= | grep ^capsu"))
 		for _, pid := range monitor[1:] {
 			if where := find(t, pid, secret); where != nil {

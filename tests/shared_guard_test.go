@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// All sessions have one guard. What one caller holds open must not be counted
-// against another.
+// All sessions have the same guard. What one caller holds open must not be counted against
+// another caller.
 
-// holdMany has many calls of alpha's open, each of which has said a word by now,
-// until the test ends. Their input has a text, and no end.
+// holdMany holds many calls of alpha's open until the test ends, and waits until each has said
+// word. Their input has a text, and no end.
 func holdMany(t *testing.T, many int, input, word string, args ...string) {
 	t.Helper()
 	var held []*exec.Cmd
@@ -28,7 +28,7 @@ func holdMany(t *testing.T, many int, input, word string, args ...string) {
 		for _, cmd := range held {
 			cmd.Wait()
 		}
-		eventually(t, "the monitors' ends", func() bool { return len(processes()) == 0 })
+		awaitNoProcess(t)
 	})
 	for range many {
 		read, write, err := os.Pipe()
@@ -52,7 +52,7 @@ func holdMany(t *testing.T, many int, input, word string, args ...string) {
 	}
 }
 
-// compared runs a call of beta's with both programs and expects the same.
+// compared runs a call of beta's with both programs, and expects the same result.
 func compared(t *testing.T, wrapper []string) {
 	t.Helper()
 	run := func(path string) result {
@@ -64,8 +64,8 @@ func compared(t *testing.T, wrapper []string) {
 	}
 }
 
-// Sixty prompts of one user's had another refused, whose hard limit of
-// processes was 300: each is some five threads of the guard's.
+// Sixty prompts of one user had another user refused whose limit of processes was 300: each
+// prompt was some five threads of the guard's.
 func TestPromptsOfOneCallerCountAgainstNoOther(t *testing.T) {
 	suAndCapsu(t, service)
 	holdMany(t, 60, "", "Password: ", "ghost")
@@ -91,7 +91,7 @@ func TestSessionsOfOneCallerCountAgainstNoOther(t *testing.T) {
 	compared(t, words("prlimit", "--nproc=10:10")) // the target has more by itself
 }
 
-// A caller who has as many processes as may be is refused, as under su.
+// A caller who has reached the limit of processes is refused, as under su.
 func TestACallerWhoIsFullIsRefusedAsUnderSu(t *testing.T) {
 	suAndCapsu(t, service)
 	var sleepers []*exec.Cmd
@@ -111,7 +111,7 @@ func TestACallerWhoIsFullIsRefusedAsUnderSu(t *testing.T) {
 	}
 }
 
-// Signals to threads needed room in the caller's queue. Now nobody queues any.
+// Signals to threads needed room in the caller's queue. Now capsu sends none.
 func TestACallerWithoutPendingSignalsHasSessions(t *testing.T) {
 	for _, n := range []string{"0", "1", "63"} {
 		limit := words("prlimit", "--sigpending="+n+":"+n)

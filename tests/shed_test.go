@@ -11,16 +11,10 @@ import (
 	"testing"
 )
 
-// What a module leaves of its privilege is left: as under su, the target gets
-// no file of root's by what it puts in the way of a module.
+// A module that gives up privilege really has given it up: as under su, the target gets no file
+// of root's by tricking a module.
 
-const (
-	secret   = "/opt/roots-secret"
-	theLink  = "/home/ghost/theirs"
-	shedSays = "/opt/shed.report"
-)
-
-// ofRoot makes the file of root's that must stay it, and the target's link to it.
+// ofRoot makes a file of root's, and the target's link to it.
 func ofRoot(t *testing.T) {
 	t.Helper()
 	file(t, secret, "of root's\n", 0o600)
@@ -41,18 +35,7 @@ func expectOfRoot(t *testing.T) {
 	}
 }
 
-// shedding is the usual stack with modules/shed.c in every phase.
-func shedding(how string) string {
-	text := service
-	module := fmt.Sprintf("required /opt/shed.so OUT=%s LINK=%s SECRET=%s %s\n", shedSays, theLink, secret, how)
-	for _, phase := range []string{"auth", "account", "session"} {
-		line := phase + " required pam_unix.so"
-		text = strings.Replace(text, line, phase+" "+module+line, 1)
-	}
-	return text
-}
-
-// shedReports runs a session of a program's and returns what the module says.
+// shedReports runs a session with a program, and returns what the module says.
 func shedReports(t *testing.T, path, how string) string {
 	t.Helper()
 	suAndCapsu(t, shedding(how))
@@ -67,9 +50,8 @@ func shedReports(t *testing.T, path, how string) string {
 
 var waysToShed = []string{"seteuid", "setfsuid", "setresuid", "drop_priv"}
 
-// A module that had become the target gave root's file to the target, through
-// the target's link, and opened it in its place: CAP_CHOWN and CAP_DAC_OVERRIDE
-// were effective with another uid than 0.
+// A module that had become the target gave root's file to the target, through the target's
+// link, and opened it: CAP_CHOWN and CAP_DAC_OVERRIDE were effective without uid 0.
 func TestAModuleThatShedsItsPrivilegeReachesNoFileOfRoots(t *testing.T) {
 	compile(t, "/opt/shed.so", "-shared", "-fPIC", "modules/shed.c", "-lpam")
 	ofRoot(t)
@@ -84,8 +66,7 @@ func TestAModuleThatShedsItsPrivilegeReachesNoFileOfRoots(t *testing.T) {
 	}
 }
 
-// expectShed checks that in each phase the module could do nothing that the
-// target may not.
+// expectShed checks that in each phase the module could do no more than the target.
 func expectShed(t *testing.T, report string) {
 	t.Helper()
 	for line := range strings.Lines(report) {
@@ -100,8 +81,8 @@ func expectShed(t *testing.T, report string) {
 	}
 }
 
-// While a person is asked the monitor is the guard, without a capability. The
-// module then has back what it had: what it had shed stays shed.
+// While a prompt waits the monitor is the guard, without a capability. Then the module gets
+// back what it had, and what it had shed stays shed.
 func TestAModuleThatAsksWithItsPrivilegeShedHasItShedAfterwards(t *testing.T) {
 	compile(t, "/opt/shed.so", "-shared", "-fPIC", "modules/shed.c", "-lpam")
 	ofRoot(t)
@@ -141,8 +122,8 @@ func TestAModuleThatAsksWithItsPrivilegeShedHasItShedAfterwards(t *testing.T) {
 	}
 }
 
-// The same with a caller whose securebits make leaving uid 0 shed nothing. Under
-// them su does not work at all.
+// The same with locked securebits of the caller under which leaving uid 0 sheds nothing. su
+// does not work at all under them.
 func TestLockedSecurebitsLetNoModuleKeepWhatItSheds(t *testing.T) {
 	compile(t, "/opt/shed.so", "-shared", "-fPIC", "modules/shed.c", "-lpam")
 	compile(t, "/opt/odd", "programs/odd.c")
@@ -161,8 +142,8 @@ func TestLockedSecurebitsLetNoModuleKeepWhatItSheds(t *testing.T) {
 	}
 }
 
-// raced runs f while a process of ghost's swaps each new file in a directory
-// like /tmp for a link to root's file.
+// raced runs f while a process of ghost's replaces each new file in a directory like /tmp by a
+// link to root's file.
 func raced(t *testing.T, dir string, f func()) {
 	t.Helper()
 	must(t, "install", "-d", "-m", "1777", dir)
@@ -184,9 +165,9 @@ func raced(t *testing.T, dir string, f func()) {
 
 const triesOfTheRace = "300"
 
-// A module made a file for the target in /tmp, and gave it to the target by its
-// name, as pam_krb5 does. The file was the target's from the beginning, so
-// it could be swapped for a link to a file of root's.
+// A module made a file for the target in /tmp, and gave it to the target by its name, as
+// pam_krb5 does. The file was the target's from the beginning, so the target could replace it
+// by a link to a file of root's.
 func TestATargetCannotSwapTheFileThatAModuleMakesForIt(t *testing.T) {
 	compile(t, "/opt/cache.so", "-shared", "-fPIC", "modules/cache.c", "-lpam")
 	compile(t, "/opt/swap", "programs/swap.c")
@@ -205,7 +186,7 @@ func TestATargetCannotSwapTheFileThatAModuleMakesForIt(t *testing.T) {
 	}
 }
 
-// The race can be won: against a process that is the target and may chown.
+// This shows that the race can be won: against a process that is the target and may use chown.
 func TestTheSwapWouldSucceedAgainstAProcessThatIsTheTarget(t *testing.T) {
 	compile(t, "/opt/cache", "modules/cache.c")
 	compile(t, "/opt/swap", "programs/swap.c")

@@ -3,31 +3,11 @@
 package tests
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// checked is what 'capsuctl check --json' finds in a file, as LINE: text.
-func checked(t *testing.T, path string, args ...string) (lines []string) {
-	t.Helper()
-	out, errs, status := ctl(append([]string{"check", "--json"}, args...)...)
-	var list []struct {
-		File, Text string
-		Line       json.Number
-	}
-	if err := json.Unmarshal([]byte(out), &list); err != nil || status == 2 {
-		t.Fatalf("%v: %d, %q, %q", err, status, out, errs)
-	}
-	for _, f := range list {
-		if f.File == path {
-			lines = append(lines, f.Line.String()+": "+f.Text)
-		}
-	}
-	return lines
-}
 
 func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 	policy(t, "")
@@ -43,7 +23,8 @@ func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 		"1: CapabilitiesSet -cap_setgid: closing may need it, and warns then",
 		"2: /etc/no-such-rules: no such file: capsu opens no session",
 		"3: Services: no-such-service: no such PAM service",
-		"4: CapabilityDefault: cap_sys_admin: Ambient, but not in capsu's permitted set: pam_cap.so changes nothing, capsu refuses the session",
+		"4: CapabilityDefault: cap_sys_admin: Ambient, " +
+			"but not in capsu's permitted set: pam_cap.so changes nothing, capsu refuses the session",
 		"5: nobody-here: the block is empty",
 		"5: nobody-here: no such user: the block applies to nobody",
 		"7: @no-group: no such group: the block applies to nobody",
@@ -63,9 +44,10 @@ func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	// a draft is read in its place, and the one that is in use is not
+	// the draft is read, and the file in use is not
 	file(t, "/opt/draft.conf", "TerminalOwner on\nCapabilitiesSet -cap_chown\n", 0o644)
-	if got := checked(t, "/opt/draft.conf", "--conf", "/opt/draft.conf", policyFile); !slices.Equal(got, []string{"2: CapabilitiesSet -cap_chown: closing may need it, and warns then"}) {
+	if got := checked(t, "/opt/draft.conf", "--conf", "/opt/draft.conf", policyFile); !slices.Equal(got,
+		[]string{"2: CapabilitiesSet -cap_chown: closing may need it, and warns then"}) {
 		t.Errorf("draft: %q", got)
 	}
 	if got := checked(t, siteFile, "--conf", "/opt/draft.conf", policyFile); got != nil {
@@ -77,11 +59,14 @@ func TestCheckReadsThePolicyThatTheSiteNames(t *testing.T) {
 	file(t, "/etc/rules-one", "cap_nonsense ghost\n", 0o644)
 	file(t, "/etc/rules-two", "^cap_net_raw ghost\nall beta\n", 0o644)
 	policy(t, "cap_bad *\n")
-	site(t, "CapabilityFile /etc/rules-one", "CapabilitiesMode pure1e", "<Caller alpha>", "CapabilityFile /etc/rules-two", "</Caller>")
-	if got := checked(t, "/etc/rules-one"); len(got) != 1 || !strings.Contains(got[0], `1: unknown capability "cap_nonsense"`) {
+	site(t, "CapabilityFile /etc/rules-one", "CapabilitiesMode pure1e", "<Caller alpha>",
+		"CapabilityFile /etc/rules-two", "</Caller>")
+	if got := checked(t, "/etc/rules-one"); len(got) != 1 ||
+		!strings.Contains(got[0], `1: unknown capability "cap_nonsense"`) {
 		t.Errorf("%q", got)
 	}
-	if got := checked(t, "/etc/rules-two"); len(got) != 1 || !strings.Contains(got[0], "1: "+siteFile+":2: CapabilitiesMode pure1e: allows no Ambient capability") {
+	if got := checked(t, "/etc/rules-two"); len(got) != 1 ||
+		!strings.Contains(got[0], "1: "+siteFile+":2: CapabilitiesMode pure1e: allows no Ambient capability") {
 		t.Errorf("%q", got)
 	}
 	if got := checked(t, policyFile); got != nil {
@@ -89,7 +74,7 @@ func TestCheckReadsThePolicyThatTheSiteNames(t *testing.T) {
 	}
 }
 
-// The site's own files and defaults count for what capsu's file must have.
+// The site's own files and defaults count among what capsu's file must have.
 func TestFilecapsHasWhatTheSiteGrants(t *testing.T) {
 	policy(t, "^cap_wake_alarm ghost\n")
 	filecaps := func() string {
@@ -105,7 +90,8 @@ func TestFilecapsHasWhatTheSiteGrants(t *testing.T) {
 	}
 	file(t, "/etc/rules-one", "^cap_syslog ghost\n", 0o644)
 	file(t, "/etc/rules-two", "^cap_lease ghost\n", 0o644)
-	site(t, "CapabilityFile /etc/rules-one", "CapabilityDefault ^cap_sys_nice", "<Target beta>", "CapabilityFile /etc/rules-two", "CapabilityDefault ^cap_sys_boot", "</Target>")
+	site(t, "CapabilityFile /etc/rules-one", "CapabilityDefault ^cap_sys_nice", "<Target beta>",
+		"CapabilityFile /etc/rules-two", "CapabilityDefault ^cap_sys_boot", "</Target>")
 	got := filecaps()
 	for _, c := range []string{"cap_syslog", "cap_lease", "cap_sys_nice", "cap_sys_boot"} {
 		if !strings.Contains(got, c) {
@@ -116,14 +102,16 @@ func TestFilecapsHasWhatTheSiteGrants(t *testing.T) {
 		t.Errorf("a policy that nobody reads counts: %q", got)
 	}
 	site(t, "nonsense")
-	if out, errs, status := ctl("filecaps"); status != 1 || out != "" || !strings.Contains(errs, siteFile+":1: unknown directive") {
+	if out, errs, status := ctl("filecaps"); status != 1 || out != "" ||
+		!strings.Contains(errs, siteFile+":1: unknown directive") {
 		t.Errorf("%d %q %q", status, out, errs)
 	}
 }
 
 func TestExplainShowsWhatAppliesAndFromWhere(t *testing.T) {
 	policy(t, "^cap_net_raw ghost\n")
-	site(t, "SessionGrace 5", "<Caller @team>", "CapabilitiesSet -cap_chown", "SessionGrace 7", "</Caller>", "<Target ghost>", "Pty off", "</Target>")
+	site(t, "SessionGrace 5", "<Caller @team>", "CapabilitiesSet -cap_chown", "SessionGrace 7", "</Caller>",
+		"<Target ghost>", "Pty off", "</Target>")
 	out, _, status := ctl("explain", "--caller", "beta", "ghost")
 	for _, line := range []string{
 		"site          CapabilitiesSet -cap_chown, " + siteFile + ":3 <Caller @team>\n",
@@ -147,13 +135,15 @@ func TestExplainShowsWhatAppliesAndFromWhere(t *testing.T) {
 		}
 	}
 	out, _, _ = ctl("explain", "--site", "ghost")
-	for _, line := range []string{"site          CapabilitiesEngine on, built in\n", "site          CapabilitiesMode (not set), built in\n", "SessionGrace 5, " + siteFile + ":1\n"} {
+	for _, line := range []string{"site          CapabilitiesEngine on, built in\n",
+		"site          CapabilitiesMode (not set), built in\n", "SessionGrace 5, " + siteFile + ":1\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("%q is missing in %q", line, out)
 		}
 	}
 	site(t, "CapabilitiesEngine off", "CapabilitiesMode nopriv")
-	if out, _, _ := ctl("explain", "ghost"); !strings.Contains(out, "empty, and nothing in Bounding: CapabilitiesMode nopriv") {
+	if out, _, _ := ctl("explain",
+		"ghost"); !strings.Contains(out, "empty, and nothing in Bounding: CapabilitiesMode nopriv") {
 		t.Errorf("%q", out)
 	}
 	site(t, "CapabilitiesEngine off")
@@ -162,22 +152,26 @@ func TestExplainShowsWhatAppliesAndFromWhere(t *testing.T) {
 	}
 }
 
-// Measured: with unmount_on_close pam_namespace takes away what it has mounted,
-// which needs CAP_SYS_ADMIN; it says nothing when it cannot. So check does.
+// With unmount_on_close pam_namespace unmounts what it has mounted. That needs CAP_SYS_ADMIN,
+// and without it the module says nothing. So check names it.
 func TestModuleThatNeedsMoreToCloseGetsItBySet(t *testing.T) {
 	must(t, "mkdir", "-p", "/opt/poly")
 	file(t, "/etc/security/namespace.conf", "/opt/poly tmpfs tmpfs root\n", 0o644)
 	closing := func(text, args string) (unmounted, found bool) {
 		site(t, text)
-		stack(t, strings.Replace(service, "session required", "session required pam_namespace.so "+args+"\nsession required", 1))
+		stack(t, above(service, "session required pam_namespace.so "+args))
 		trace := t.TempDir() + "/trace"
-		c := call{caller: "root", wrapper: []string{"strace", "-f", "-qq", "-e", "trace=umount2", "-e", "signal=none", "-o", trace}, args: []string{"ghost", "-c", "findmnt -n -o FSTYPE /opt/poly"}}
+		c := call{caller: "root",
+			wrapper: []string{"strace", "-f", "-qq", "-e", "trace=umount2", "-e", "signal=none", "-o", trace},
+			args:    []string{"ghost", "-c", "findmnt -n -o FSTYPE /opt/poly"}}
 		expectRun(t, c.run(t), "tmpfs\n")
 		for _, line := range checked(t, siteFile) {
-			found = found || strings.Contains(line, "pam_namespace.so in /etc/pam.d/capsu:") && strings.Contains(line, "CapabilitiesSet +cap_sys_admin keeps it")
+			found = found || strings.Contains(line, "pam_namespace.so in /etc/pam.d/capsu:") &&
+				strings.Contains(line, "CapabilitiesSet +cap_sys_admin keeps it")
 		}
-		// by its name, or since Linux-PAM 1.7 by a descriptor
-		return regexp.MustCompile(`umount2\("(/opt/poly|/proc/self/fd/\d+)", \w+\) += 0\b`).MatchString(must(t, "cat", trace)), found
+		// by a name, or since Linux-PAM 1.7 by a descriptor
+		return regexp.MustCompile(`umount2\("(/opt/poly|/proc/self/fd/\d+)", \w+\) += 0\b`).MatchString(must(t, "cat",
+			trace)), found
 	}
 	for _, c := range []struct {
 		text, args       string

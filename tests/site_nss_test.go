@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// directory has users and groups in a source of the name service that is not
-// /etc/passwd: libnss-extrausers. /var/lib/extrausers is hidden for the test.
+// directory makes users and groups in another source of the name service than /etc/passwd:
+// libnss-extrausers. /var/lib/extrausers is hidden for the test.
 func directory(t *testing.T) {
 	t.Helper()
 	const extra = "/var/lib/extrausers"
@@ -21,7 +21,9 @@ func directory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("passwd", "xcaller:x:5001:5001::/opt:/bin/sh\nxtarget:x:5002:5002::/opt:/bin/sh\nxother:x:5003:5002::/opt:/bin/sh\n", 0o644)
+	write("passwd",
+		"xcaller:x:5001:5001::/opt:/bin/sh\nxtarget:x:5002:5002::/opt:/bin/sh\nxother:x:5003:5002::/opt:/bin/sh\n",
+		0o644)
 	write("group", "xcaller:x:5001:\nxtargets:x:5002:\nxops:x:5010:xcaller\nxnet:x:5011:xtarget,ghost\n", 0o644)
 	write("shadow", "xcaller:*:19000::::::\nxtarget:"+hash+":19000::::::\nxother:"+hash+":19000::::::\n", 0o640)
 	conf := must(t, "cat", "/etc/nsswitch.conf")
@@ -81,12 +83,12 @@ func TestAccountsOfADirectoryCallAreTargetsAndHaveRules(t *testing.T) {
 		site(t, text)
 		expectTuple(t, inspect(t, as("xtarget")), want)
 	}
-	// without the directory nobody of it is there
+	// without the directory its users do not exist
 	file(t, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\n", 0o644)
 	expectRefusal(t, capsu(t, "xtarget", "-c", "echo in"), neutral)
 }
 
-// Two names of one uid are one caller, as the kernel has it.
+// Two names of one uid are one caller: the kernel knows the uid only.
 func TestCallerBlocksGoByTheUid(t *testing.T) {
 	account(t, "alpha2", "-o", "-u", id(t, "-u", "alpha"), "-g", "alpha", "-s", "/bin/sh")
 	policy(t, "^cap_net_raw ghost\n")

@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -21,43 +20,24 @@ var (
 	siteSeed  = flag.Uint64("site.seed", 20261124, "seed for them")
 )
 
-// setting is an element of what 'capsuctl explain --site --json' prints.
-type setting struct {
-	Directive, Value, File, Block string
-	Line                          int
-}
-
-// settings are those for a caller and a target, by directive.
-func settings(t *testing.T, caller, target string) map[string]setting {
-	t.Helper()
-	out, errs, status := ctl("explain", "--site", "--json", "--caller", caller, target)
-	var list []setting
-	if err := json.Unmarshal([]byte(out), &list); err != nil || status != 0 {
-		t.Fatalf("%v: %d, %q, %q", err, status, out, errs)
-	}
-	all := map[string]setting{}
-	for _, s := range list {
-		all[s.Directive] = s
-	}
-	return all
-}
-
-// The rules of the random cases: some are granted, some beyond what capsu has.
+// Rules for the random cases. Some grant what capsu can give, some more.
 const (
 	firstRules  = "^cap_net_raw ghost\ncap_kill,!cap_chown @team\n^cap_sys_admin alpha\nall root\n"
 	secondRules = "cap_net_bind_service,!cap_kill ghost alpha\nnone beta\n^cap_net_raw root\n"
 )
 
-var randomPeople = []string{"alpha", "beta", "ghost", "root", "@team", "@ghost", "@root", "@many7", "nobody-here", "@no-group"}
+var randomPeople = []string{"alpha", "beta", "ghost", "root", "@team", "@ghost", "@root", "@many7", "nobody-here",
+	"@no-group"}
 
-// randomSite makes a file of the top level and some blocks.
+// randomSite makes a capsu.conf with directives at the top level and some blocks.
 func randomSite(r *rand.Rand) string {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	value := map[string]func() string{
 		"CapabilitiesEngine":     func() string { return pick("on", "on", "off") },
 		"CapabilitiesRootRevoke": func() string { return pick("on", "off", "OFF") },
 		"CapabilitiesSet": func() string {
-			return pick("-cap_chown", "+cap_net_raw", "+CAP_NET_RAW -cap_chown", "-cap_audit_write +cap_sys_admin", "-cap_kill -cap_chown")
+			return pick("-cap_chown", "+cap_net_raw", "+CAP_NET_RAW -cap_chown", "-cap_audit_write +cap_sys_admin",
+				"-cap_kill -cap_chown")
 		},
 		"CapabilitiesMode":  func() string { return pick("hybrid", "hybrid", "pure1e", "nopriv", "NoPriv") },
 		"RootTarget":        func() string { return pick("on", "on", "off") },
@@ -96,7 +76,7 @@ func TestExplainAndSessionsAgreeForRandomSites(t *testing.T) {
 	r := rand.New(rand.NewPCG(*siteSeed, 7))
 	policy(t, firstRules)
 	file(t, "/etc/second-rules", secondRules, 0o644)
-	stack(t, strings.ReplaceAll(service, "pam_unix.so nullok", "pam_permit.so")) // whoever it is
+	stack(t, strings.ReplaceAll(service, "pam_unix.so nullok", "pam_permit.so")) // with or without a password
 	site(t, "")
 	ran, refused := 0, 0
 	for n := range *siteCases {
@@ -110,7 +90,8 @@ func TestExplainAndSessionsAgreeForRandomSites(t *testing.T) {
 			refused++
 			got := call{caller: caller, args: []string{target, "-c", "echo in"}}.run(t)
 			if status != 1 || got.status != 1 || got.stdout != "" || !strings.Contains(got.stderr, "capsu: "+e.Error+"\n") {
-				t.Fatalf("case %d of seed %d, %s for %s: explain says %q, the session %+v\n%s", n, *siteSeed, caller, target, e.Error, got, text)
+				t.Fatalf("case %d of seed %d, %s for %s: explain says %q, the session %+v\n%s", n, *siteSeed, caller,
+					target, e.Error, got, text)
 			}
 			continue
 		}
@@ -125,31 +106,14 @@ func TestExplainAndSessionsAgreeForRandomSites(t *testing.T) {
 	}
 }
 
-// vectors returns a tuple's text as bits.
-func vectors(t *testing.T, text string) (inh, amb, blocked uint64) {
-	t.Helper()
-	iab, err := cap.IABFromText(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for c := cap.Value(0); c < cap.MaxBits(); c++ {
-		for v, bits := range map[cap.Vector]*uint64{cap.Inh: &inh, cap.Amb: &amb, cap.Bound: &blocked} {
-			if on, _ := iab.GetVector(v, c); on {
-				*bits |= 1 << c
-			}
-		}
-	}
-	return inh, amb, blocked
-}
-
-// agrees opens the session and compares it, and its monitor, with what explain
-// has printed.
+// agrees opens the session, and compares it and its monitor with what explain has printed.
 func agrees(t *testing.T, e explained, s map[string]setting, caller, target string) (complaint string) {
 	t.Helper()
 	var i, a, blocked uint64
 	switch e.Action {
 	case "set":
-		i, a, blocked = vectors(t, e.IAB)
+		granted := parseTuple(t, e.IAB)
+		i, a, blocked = granted.i, granted.a, granted.blocked
 	case "all":
 		i = chown | kill // what the caller has
 	}
@@ -190,21 +154,24 @@ func agrees(t *testing.T, e explained, s map[string]setting, caller, target stri
 	default:
 		monitorUID = four("0")
 	}
-	want := map[string]string{"CapInh": hex(i), "CapAmb": hex(a), "CapPrm": hex(p), "CapBnd": hex(bounding &^ blocked), "NoNewPrivs": nnp, "Uid": four(uid)}
-	r := during(t, call{caller: caller, empty: true, setpriv: fullInheritable, args: []string{target}}, func(shell, monitor string) {
-		got := session{status: map[string]string{}, fds: map[string]string{}}
-		readProc(t, &got, shell)
-		for field, value := range want {
-			if got.status[field] != value {
-				complaint += fmt.Sprintf("the session's %s is %s, explained is %s; ", field, got.status[field], value)
+	want := map[string]string{"CapInh": hex(i), "CapAmb": hex(a), "CapPrm": hex(p), "CapBnd": hex(bounding &^ blocked),
+		"NoNewPrivs": nnp, "Uid": four(uid)}
+	r := during(t, call{caller: caller, empty: true, setpriv: fullInheritable, args: []string{target}},
+		func(shell, monitor string) {
+			got := readProc(t, shell)
+			for field, value := range want {
+				if got.status[field] != value {
+					complaint += fmt.Sprintf("the session's %s is %s, explained is %s; ", field, got.status[field], value)
+				}
 			}
-		}
-		leaderIs(t, monitor, map[string]string{"Uid": monitorUID, "CapPrm": hex(keep), "CapEff": hex(0)})
-	})
+			leaderIs(t, monitor, map[string]string{"Uid": monitorUID, "CapPrm": hex(keep), "CapEff": hex(0)})
+		})
 	if r.status != 0 {
 		complaint += fmt.Sprintf("status %d, %q", r.status, r.stderr)
 	}
-	if got := (call{caller: caller, setpriv: fullInheritable, args: []string{target, "-c", "/usr/sbin/capsh --print | grep Securebits:"}}).run(t).stdout; !strings.Contains(got, "/0x"+strconv.FormatInt(int64(bits), 16)+"/") {
+	if got := (call{caller: caller, setpriv: fullInheritable, args: []string{target, "-c",
+		"/usr/sbin/capsh --print | grep Securebits:"}}).run(t).stdout; !strings.Contains(got,
+		"/0x"+strconv.FormatInt(int64(bits), 16)+"/") {
 		complaint += fmt.Sprintf("securebits %q, explained is %#x", got, bits)
 	}
 	return complaint

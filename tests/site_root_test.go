@@ -23,9 +23,8 @@ func (c rootCase) text() string {
 	return "CapabilitiesRootRevoke " + word[c.revoke] + "\nRootTarget " + word[c.target]
 }
 
-// The four combinations, by what a session with uid 0 and the monitor of a root
-// caller can and cannot do. That root's files stay writable is no mistake: it
-// is what the documents say.
+// The four combinations, by what a session with uid 0 and a root caller's monitor can do.
+// Root's files stay writable, as the documents say.
 func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 	compile(t, "/opt/attempts", "programs/attempts.c")
 	compile(t, "/opt/attempts.so", "-shared", "-fPIC", "programs/attempts.c")
@@ -36,13 +35,14 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 	t.Cleanup(func() { sleeper.Process.Kill(); sleeper.Wait() })
 	pid := strconv.Itoa(sleeper.Process.Pid)
 	eventually(t, "the sleeper", func() bool {
-		return strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta sleep") || strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta     sleep")
+		return strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta sleep") ||
+			strings.Contains(must(t, "ps", "-o", "user=,args=", "-p", pid), "beta     sleep")
 	})
 	file(t, "/opt/roots-file", "", 0o600)
 	file(t, "/etc/shadow", must(t, "cat", "/etc/shadow"), 0o640)
 	setPassword(t, "root", password)
 	policy(t, "")
-	stack(t, strings.Replace(service, "session required", "session required /opt/attempts.so /opt/attempted /opt/roots-file "+pid+"\nsession required", 1))
+	stack(t, above(service, "session required /opt/attempts.so /opt/attempted /opt/roots-file "+pid))
 	guard := id(t, "-u", "capsu")
 	try := "/opt/attempts /opt/roots-file " + pid
 	for _, c := range []rootCase{{true, true}, {true, false}, {false, true}, {false, false}} {
@@ -68,7 +68,7 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 			if r.status != 0 || r.stdout != inSession {
 				t.Errorf("the session can: %+v", r)
 			}
-			// The modules open as root; to close they have the closing set and uid 0.
+			// The modules open as root. To close they have the closing set and uid 0.
 			want := "open:" + everyAbility + "close: signal file chown.\n"
 			if got := must(t, "cat", "/opt/attempted"); got != want {
 				t.Errorf("the monitor can:\n%swant\n%s", got, want)
@@ -91,8 +91,9 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 						t.Errorf("%s can: %s", by, got)
 					}
 				}
-				// a session with uid 0 and no capability cannot signal it either
-				if err := exec.Command("setpriv", "--securebits", "+noroot", "--bounding-set", "-all", "kill", "-0", monitor).Run(); c.revoke && err == nil {
+				// a session with uid 0 and no capability cannot signal the monitor either
+				if err := exec.Command("setpriv", "--securebits", "+noroot", "--bounding-set", "-all", "kill", "-0",
+					monitor).Run(); c.revoke && err == nil {
 					t.Error("uid 0 without capabilities can signal the monitor")
 				}
 			})
@@ -100,7 +101,7 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
-		// for others than root nothing of it changes anything
+		// for other callers than root nothing changes
 		t.Run(fmt.Sprintf("%+v, alpha calls for ghost", c), func(t *testing.T) {
 			file(t, "/opt/attempted", "", 0o666)
 			expectTuple(t, inspect(t, call{args: []string{"ghost"}}), tuple{})
@@ -108,8 +109,8 @@ func TestRootRevokeAndRootTargetByWhatCanBeDone(t *testing.T) {
 	}
 }
 
-// While a root caller's session runs the monitor is the guard, and no other
-// guard's business: the guard as the target would be able to signal it.
+// While a root caller's session runs, the monitor is the guard. If the guard did not exist, it
+// would be another user, who could signal it.
 func TestGuardIsNeededWhenRootCallsUnlessRootRevokeIsOff(t *testing.T) {
 	passwd := must(t, "cat", "/etc/passwd")
 	var line string
@@ -139,7 +140,9 @@ func TestLessCannotBeHadOfAllThatRootHas(t *testing.T) {
 	site(t, "CapabilitiesRootRevoke off")
 	for _, args := range [][]string{{"-C", ""}, {"--drop", "cap_kill"}} {
 		r := call{caller: "root", args: append(args, "root", "-c", "echo in")}.run(t)
-		expectRefusal(t, r, "-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off", "hint: ")
+		expectRefusal(t, r,
+			"-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off",
+			"hint: ")
 	}
 	site(t, "")
 	expectRun(t, call{caller: "root", args: []string{"--drop", "cap_kill", "root", "-c", "echo in"}}.run(t), "in\n")

@@ -11,15 +11,14 @@ import (
 	"time"
 )
 
-// What CapabilitiesSet takes from the monitor makes what modules do while they
-// close no more dangerous, and does not end the monitor.
+// CapabilitiesSet takes capabilities from the monitor. That must neither give modules more
+// while they close, nor end the monitor.
 
-// taken are lines that take what the making of threads and processes uses.
+// taken are settings that take what the monitor uses to make threads and processes.
 var taken = []string{"", "CapabilitiesSet -cap_setuid", "CapabilitiesSet -cap_setgid", "CapabilitiesSet -cap_setpcap",
 	"CapabilitiesSet -cap_setuid -cap_setgid -cap_setpcap"}
 
-// A thread could not become what it had to be, and the process ended: PAM was
-// not closed.
+// A new thread could not become what it had to be. The process ended, and PAM was not closed.
 func TestThreadsAreMadeWhateverCapabilitiesSetTakes(t *testing.T) {
 	compile(t, "/opt/misbehave.so", "-shared", "-fPIC", "modules/misbehave.c", "-lpam")
 	stack(t, misbehaving("close=threads"))
@@ -37,8 +36,8 @@ func TestThreadsAreMadeWhateverCapabilitiesSetTakes(t *testing.T) {
 	}
 }
 
-// Without cap_setpcap it had the whole bounding set, and of a root caller without
-// cap_setuid it was the guard.
+// Without cap_setpcap a helper had the whole bounding set. Of a root caller without cap_setuid
+// it was the guard.
 func TestAHelperHasNoMoreWhateverCapabilitiesSetTakes(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	compile(t, "/opt/tell", "programs/tell.c")
@@ -62,7 +61,8 @@ func TestAHelperHasNoMoreWhateverCapabilitiesSetTakes(t *testing.T) {
 						switch {
 						case field == "Uid" && slices.Contains(strings.Fields(value), guard):
 							t.Errorf("it is the guard: %s", line)
-						case caller != "root" && (field == "CapPrm" || field == "CapEff") && (err != nil || bits&^helperMay(t, phase) != 0):
+						case caller != "root" && (field == "CapPrm" || field == "CapEff") &&
+							(err != nil || bits&^helperMay(t, phase) != 0):
 							t.Errorf("it has more than capsu: %s", line)
 						}
 					}
@@ -72,8 +72,8 @@ func TestAHelperHasNoMoreWhateverCapabilitiesSetTakes(t *testing.T) {
 	}
 }
 
-// It had no way to keep what closing needs while it is the guard: the session was
-// opened, ended at once, and not closed.
+// The monitor could not keep what closing needs while it is the guard: the session was opened,
+// ended at once, and not closed.
 func TestRootHasSessionsWhateverSecurebitsAreLocked(t *testing.T) {
 	for _, bits := range []string{"+keep_caps_locked", "+noroot_locked", "+no_setuid_fixup_locked",
 		"+noroot,+noroot_locked,+no_setuid_fixup,+no_setuid_fixup_locked,+keep_caps_locked"} {
@@ -81,7 +81,8 @@ func TestRootHasSessionsWhateverSecurebitsAreLocked(t *testing.T) {
 			t.Run(bits+" "+conf, func(t *testing.T) {
 				site(t, conf)
 				sessions := recorded(t)
-				r := call{caller: "root", setpriv: []string{"--securebits", bits}, args: []string{"ghost", "-c", "echo in; exit 7"}}.run(t)
+				r := call{caller: "root", setpriv: []string{"--securebits", bits},
+					args: []string{"ghost", "-c", "echo in; exit 7"}}.run(t)
 				if r.status != 7 || r.stdout != "in\n" || strings.Count(sessions(), "close_session") != 1 {
 					t.Errorf("status %d, %q, %q, records %q", r.status, r.stdout, r.stderr, sessions())
 				}
@@ -90,12 +91,13 @@ func TestRootHasSessionsWhateverSecurebitsAreLocked(t *testing.T) {
 	}
 }
 
-// The limit of processes that pam_limits sets for the target is compared where the
-// process becomes the target's. It was set later, and then only a fork could fail:
-// each call of capsu's was a process more.
+// The limit of processes that pam_limits sets for the target is checked when the process
+// becomes the target's. It was set later, and then only a fork could fail: each call of capsu's
+// was a process more.
 func TestATargetWhoIsFullIsRefusedAsUnderSu(t *testing.T) {
 	suAndCapsu(t, limiting())
-	// The kernel counts a uid's processes in all worlds: this one's is nobody else's.
+	// The kernel counts a uid's processes in all worlds together, so this uid is used here
+	// only.
 	const crowd = "crowd"
 	must(t, "useradd", "-m", "-u", strconv.Itoa(200000+int(time.Now().UnixNano()/1000%1000000)), "-s", "/bin/sh", crowd)
 	t.Cleanup(func() { exec.Command("userdel", "-r", crowd).Run() })

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Pty decides where the command line says nothing; --session-command asks for
-// the caller's terminal.
+// Pty decides if the command line has neither -P nor -T. --session-command asks for the
+// caller's terminal.
 func TestPtyDirective(t *testing.T) {
 	for _, c := range []struct {
 		conf, options string
@@ -30,12 +30,13 @@ func TestPtyDirective(t *testing.T) {
 			x.end()
 			lines := strings.Fields(x.screen())
 			if own := lines[0] != lines[len(lines)-1]; own != c.own {
-				t.Errorf("the screen: %q", x.screen())
+				t.Errorf("the screen: %q", x.shown())
 			}
 		})
 	}
 	site(t, "Pty on")
-	if r := (call{caller: "root", args: []string{"ghost", "-c", "tty"}}).run(t); !strings.HasPrefix(r.stdout, "/dev/pts/") {
+	if r := (call{caller: "root", args: []string{"ghost", "-c", "tty"}}).run(t); !strings.HasPrefix(r.stdout,
+		"/dev/pts/") {
 		t.Errorf("Pty on between pipes: %q %q", r.stdout, r.stderr)
 	}
 }
@@ -46,15 +47,20 @@ func TestTerminalOwnerDirective(t *testing.T) {
 		conf, line string
 		want       string // after one another: of the session's terminal, of ours afterwards
 	}{
-		"on":                     {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner ghost\nowner alpha\n"},
-		"default":                {"# nothing", " -T - ghost -c \"" + owner + "\"", "owner alpha\nowner alpha\n"},
-		"no login":               {"TerminalOwner on", " -T ghost --session-command \"" + owner + "\"", "owner alpha\nowner alpha\n"},
-		"killed by a signal":     {"TerminalOwner on", " -T - ghost -c \"" + owner + "; kill -KILL \\$\\$\"", "owner ghost\nowner alpha\n"},
-		"a shell that is not":    {"TerminalOwner on", " -T - -s /no/shell ghost", "owner alpha\n"},
-		"a pseudo-terminal":      {"TerminalOwner on", " -P - ghost -c \"stat -c 'owner %U' $(tty)\"", "owner alpha\nowner alpha\n"},
-		"by another name":        {"TerminalOwner on", " -T - ghost -c \"" + owner + "\" </dev/tty", "owner alpha\nowner alpha\n"},
-		"somebody else's":        {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner beta\nowner beta\n"},
-		"not the chown to do so": {"TerminalOwner on\nCapabilitiesSet -cap_chown", " -T - ghost -c \"" + owner + "\"", "owner ghost\n"},
+		"on":      {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner ghost\nowner alpha\n"},
+		"default": {"# nothing", " -T - ghost -c \"" + owner + "\"", "owner alpha\nowner alpha\n"},
+		"no login": {"TerminalOwner on", " -T ghost --session-command \"" + owner + "\"",
+			"owner alpha\nowner alpha\n"},
+		"killed by a signal": {"TerminalOwner on", " -T - ghost -c \"" + owner + "; kill -KILL \\$\\$\"",
+			"owner ghost\nowner alpha\n"},
+		"a shell that is not": {"TerminalOwner on", " -T - -s /no/shell ghost", "owner alpha\n"},
+		"a pseudo-terminal": {"TerminalOwner on", " -P - ghost -c \"stat -c 'owner %U' $(tty)\"",
+			"owner alpha\nowner alpha\n"},
+		"by another name": {"TerminalOwner on", " -T - ghost -c \"" + owner + "\" </dev/tty",
+			"owner alpha\nowner alpha\n"},
+		"somebody else's": {"TerminalOwner on", " -T - ghost -c \"" + owner + "\"", "owner beta\nowner beta\n"},
+		"not the chown to do so": {"TerminalOwner on\nCapabilitiesSet -cap_chown", " -T - ghost -c \"" + owner + "\"",
+			"owner ghost\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			site(t, c.conf)
@@ -72,7 +78,8 @@ func TestTerminalOwnerDirective(t *testing.T) {
 					got += line
 				}
 			}
-			if !strings.HasPrefix(got, c.want) || strings.Count(got, "\n") != strings.Count(c.want, "\n") && !strings.Contains(c.conf, "-cap_chown") {
+			if !strings.HasPrefix(got, c.want) ||
+				strings.Count(got, "\n") != strings.Count(c.want, "\n") && !strings.Contains(c.conf, "-cap_chown") {
 				t.Errorf("%q, want %q; the screen: %q", got, c.want, x.screen())
 			}
 			if strings.Contains(c.conf, "-cap_chown") && !strings.Contains(x.screen(), "CapabilitiesSet") {
@@ -82,15 +89,14 @@ func TestTerminalOwnerDirective(t *testing.T) {
 	}
 }
 
-// While modules run, which may hang, the caller's terminal is the caller's.
+// Modules may hang. While they run, the caller's terminal belongs to the caller.
 func TestNoModuleRunsWhileTheTerminalIsTheTargets(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	file(t, "/etc/pam.d/capsu-l", waiting, 0o644)
 	site(t, "TerminalOwner on")
 	for _, phase := range []string{"open", "close"} {
 		t.Run(phase, func(t *testing.T) {
-			must(t, "install", "-d", "-m", "777", gates)
-			t.Cleanup(func() { os.RemoveAll(gates) })
+			makeGates(t)
 			file(t, gates+"/"+phase, "", 0o666)
 			x := onTerminal(t, "alpha", "read go; "+program+" -T - ghost -c 'stat -c \"owner %U\" $(tty)'; echo over")
 			mine := strings.TrimSpace(must(t, "readlink", "/proc/"+strconv.Itoa(x.cmd.Process.Pid)+"/fd/0"))
@@ -98,7 +104,7 @@ func TestNoModuleRunsWhileTheTerminalIsTheTargets(t *testing.T) {
 			x.typed("go\n")
 			x.await("Password: ")
 			x.typed(password + "\n")
-			eventually(t, "the gate", func() bool { _, err := os.Stat(gates + "/" + phase + ".reached"); return err == nil })
+			awaitFile(t, gates+"/"+phase+".reached")
 			if owner := must(t, "stat", "-c", "%U", mine); owner != "alpha\n" {
 				t.Errorf("the terminal is %s", owner)
 			}

@@ -3,126 +3,37 @@
 package tests
 
 import (
-	"bufio"
-	"context"
-	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-const siteFile = "/etc/capsu.conf"
-
-// site writes the site configuration for the time of a test.
-func site(t *testing.T, lines ...string) {
-	t.Helper()
-	file(t, siteFile, strings.Join(lines, "\n")+"\n", 0o644)
-}
-
-// during opens a session and calls f while it waits, with the pids of its shell
-// and of the monitor. With c.empty nobody asks for a password.
-func during(t *testing.T, c call, f func(shell, monitor string)) result {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	c.args = append(c.args, "-c", "echo $$ $PPID; read -r line")
-	cmd := c.command(ctx)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var errs lockedBuffer
-	cmd.Stderr = &errs
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if c.caller != "root" && !c.empty {
-		fmt.Fprintln(in, password)
-	}
-	line, _ := bufio.NewReader(out).ReadString('\n')
-	if pids := strings.Fields(line); len(pids) == 2 {
-		f(pids[0], pids[1])
-	} else {
-		defer t.Errorf("no session: %q", errs.String())
-	}
-	fmt.Fprintln(in, "go on")
-	in.Close()
-	io.Copy(io.Discard, out)
-	cmd.Wait()
-	if ctx.Err() != nil {
-		t.Fatalf("hangs: %q", errs.String())
-	}
-	return result{stderr: errs.String(), status: shellStatus(cmd.ProcessState)}
-}
-
-// leaderIs waits until the leader of a process shows what it should (field, and
-// value with single blanks), and every other thread is without a capability.
-func leaderIs(t *testing.T, pid string, want map[string]string) {
-	t.Helper()
-	last := ""
-	end := time.Now().Add(patience)
-	for {
-		tasks, _ := filepath.Glob("/proc/" + pid + "/task/*")
-		last = ""
-		for _, task := range tasks {
-			status, _ := os.ReadFile(task + "/status")
-			expected := want
-			if filepath.Base(task) != pid {
-				expected = map[string]string{"CapPrm": hex(0), "CapEff": hex(0), "CapInh": hex(0), "CapAmb": hex(0)}
-			}
-			for line := range strings.Lines(string(status)) {
-				name, value, _ := strings.Cut(line, ":")
-				if w, asked := expected[name]; asked && strings.Join(strings.Fields(value), " ") != w {
-					last += fmt.Sprintf("%s: %s is %q, want %q\n", task, name, strings.TrimSpace(value), w)
-				}
-			}
-		}
-		if len(tasks) > 0 && last == "" {
-			return
-		}
-		if time.Now().After(end) {
-			t.Errorf("%d threads\n%s", len(tasks), last)
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-func hex(bits uint64) string { return fmt.Sprintf("%016x", bits) }
-
-func four(id string) string { return strings.Join([]string{id, id, id, id}, " ") }
-
 func TestFaultsOfTheSiteConfigurationMeanNoSession(t *testing.T) {
 	for text, want := range map[string]string{
-		"# x\nCapabilityEngine on":                 `:2: unknown directive "CapabilityEngine"`,
-		"CapabilitiesEngine maybe":                 `:1: CapabilitiesEngine: "maybe" is neither on nor off`,
-		"CapabilitiesRootRevoke yes":               `:1: CapabilitiesRootRevoke: "yes" is neither on nor off`,
-		"CapabilitiesSet cap_chown":                `:1: CapabilitiesSet: "cap_chown": a capability needs one + or - before it`,
-		"CapabilitiesSet +cap_x":                   `:1: CapabilitiesSet: unknown capability "cap_x"`,
-		"CapabilitiesMode pure":                    `:1: CapabilitiesMode: "pure" is none of hybrid, pure1e, nopriv`,
-		"RootTarget":                               `:1: RootTarget: takes one value`,
-		"CapabilityFile rules":                     `:1: CapabilityFile: "rules" does not begin with /`,
-		"CapabilityDefault cap_x":                  `:1: CapabilityDefault: unknown capability "cap_x"`,
-		"CapabilityRequire maybe":                  `:1: CapabilityRequire: "maybe" is neither on nor off`,
-		"AuthIdentity root":                        `:1: AuthIdentity: "root" is none of guard, caller`,
-		"Pty maybe":                                `:1: Pty: "maybe" is none of auto, on, off`,
-		"TerminalOwner maybe":                      `:1: TerminalOwner: "maybe" is neither on nor off`,
-		"Services ../x":                            `:1: Services: "../x" is no name of a PAM service`,
-		"SessionGrace 1.5":                         `:1: SessionGrace: "1.5" is not a whole number of seconds up to 3600`,
-		"Pty on\nPty on":                           `:2: Pty: stands in line 1 already`,
-		"<Caller nobody-here>\nPty x\n</Caller>":   `:2: Pty: "x" is none of auto, on, off`, // also in a block of somebody else's
+		"# x\nCapabilityEngine on":   `:2: unknown directive "CapabilityEngine"`,
+		"CapabilitiesEngine maybe":   `:1: CapabilitiesEngine: "maybe" is neither on nor off`,
+		"CapabilitiesRootRevoke yes": `:1: CapabilitiesRootRevoke: "yes" is neither on nor off`,
+		"CapabilitiesSet cap_chown": `:1: CapabilitiesSet: "cap_chown": a capability needs one + or ` +
+			`- before it`,
+		"CapabilitiesSet +cap_x":  `:1: CapabilitiesSet: unknown capability "cap_x"`,
+		"CapabilitiesMode pure":   `:1: CapabilitiesMode: "pure" is none of hybrid, pure1e, nopriv`,
+		"RootTarget":              `:1: RootTarget: takes one value`,
+		"CapabilityFile rules":    `:1: CapabilityFile: "rules" does not begin with /`,
+		"CapabilityDefault cap_x": `:1: CapabilityDefault: unknown capability "cap_x"`,
+		"CapabilityRequire maybe": `:1: CapabilityRequire: "maybe" is neither on nor off`,
+		"AuthIdentity root":       `:1: AuthIdentity: "root" is none of guard, caller`,
+		"Pty maybe":               `:1: Pty: "maybe" is none of auto, on, off`,
+		"TerminalOwner maybe":     `:1: TerminalOwner: "maybe" is neither on nor off`,
+		"Services ../x":           `:1: Services: "../x" is no name of a PAM service`,
+		"SessionGrace 1.5":        `:1: SessionGrace: "1.5" is not a whole number of seconds up to 3600`,
+		"Pty on\nPty on":          `:2: Pty: stands in line 1 already`,
+		// also in a block that does not apply
+		"<Caller nobody-here>\nPty x\n</Caller>":   `:2: Pty: "x" is none of auto, on, off`,
 		"<Target ghost>\nRootTarget on\n</Target>": `:2: RootTarget: is used before the target is known`,
-		"Pty on\r":                                 `:1: control character 0x0d`,
-		"<Caller alpha>":                           `:1: <Caller alpha>: is not closed`,
+		"Pty on\r":       `:1: control character 0x0d`,
+		"<Caller alpha>": `:1: <Caller alpha>: is not closed`,
 	} {
 		site(t, text)
 		for _, caller := range []string{"alpha", "root"} {
@@ -139,7 +50,7 @@ func TestFaultsOfTheSiteConfigurationMeanNoSession(t *testing.T) {
 			t.Errorf("explain with %q: %d, %+v", text, status, e)
 		}
 	}
-	// what works then all the same
+	// these work all the same
 	if r := capsu(t, "--version"); r.status != 0 {
 		t.Errorf("--version: %+v", r)
 	}
@@ -147,21 +58,24 @@ func TestFaultsOfTheSiteConfigurationMeanNoSession(t *testing.T) {
 
 func TestSiteConfigurationThatOthersMayWriteIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ script, want string }{
-		"others":                          {"chmod o+w " + siteFile, "writable by others"},
-		"a group":                         {"chown root:team " + siteFile + "; chmod g+w " + siteFile, "writable by group"},
-		"an ACL":                          {"setfacl -m u:alpha:rw " + siteFile, "writable by its access control list"},
-		"owner":                           {"chown alpha " + siteFile, "owner is uid"},
-		"dangling":                        {"rm " + siteFile + "; ln -s /opt/no-such " + siteFile, "symbolic link to a file that does not exist"},
-		"FIFO":                            {"rm " + siteFile + "; mkfifo " + siteFile, "not a regular file"},
-		"link into a directory of others": {"mkdir -p -m 777 /opt/open; echo >/opt/open/c; ln -sf /opt/open/c " + siteFile, "its directory /opt/open: writable by others"},
+		"others":  {"chmod o+w " + siteFile, "writable by others"},
+		"a group": {"chown root:team " + siteFile + "; chmod g+w " + siteFile, "writable by group"},
+		"an ACL":  {"setfacl -m u:alpha:rw " + siteFile, "writable by its access control list"},
+		"owner":   {"chown alpha " + siteFile, "owner is uid"},
+		"dangling": {"rm " + siteFile + "; ln -s /opt/no-such " + siteFile,
+			"symbolic link to a file that does not exist"},
+		"FIFO": {"rm " + siteFile + "; mkfifo " + siteFile, "not a regular file"},
+		"link into a directory of others": {"mkdir -p -m 777 /opt/open; echo >/opt/open/c; ln -sf /opt/open/c " +
+			siteFile, "its directory /opt/open: writable by others"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// Engine off drops none of these checks
+			// Engine off skips none of these checks
 			site(t, "CapabilitiesEngine off")
 			must(t, "sh", "-c", c.script)
 			t.Cleanup(func() { os.Remove(siteFile) })
 			for _, caller := range []string{"alpha", "root"} {
-				expectRefusal(t, call{caller: caller, args: []string{"ghost", "-c", "echo in"}}.run(t), "capsu: "+siteFile+": "+c.want)
+				expectRefusal(t, call{caller: caller, args: []string{"ghost", "-c", "echo in"}}.run(t),
+					"capsu: "+siteFile+": "+c.want)
 			}
 			if out, _, status := ctl("check"); status != 1 || !strings.Contains(out, siteFile+": "+c.want) {
 				t.Errorf("check: %d, %q", status, out)
@@ -182,7 +96,8 @@ func TestEngineOffAsksNoRuleButLeavesTheStackItsOwn(t *testing.T) {
 	policy(t, "^cap_net_raw,!cap_chown ghost\n")
 	site(t, "")
 	expectTuple(t, inspect(t, call{args: []string{"ghost"}}), tuple{netRaw, netRaw, netRaw, chown}) // the default: on
-	for _, text := range []string{"CapabilitiesEngine off", "CapabilitiesEngine off\nCapabilityDefault ^cap_net_raw\nCapabilityRequire on",
+	for _, text := range []string{"CapabilitiesEngine off",
+		"CapabilitiesEngine off\nCapabilityDefault ^cap_net_raw\nCapabilityRequire on",
 		"<Caller alpha>\nCapabilitiesEngine off\n</Caller>", "<Target ghost>\nCapabilitiesEngine off\n</Target>"} {
 		site(t, text)
 		expectTuple(t, inspect(t, call{args: []string{"ghost"}}), tuple{})
@@ -201,9 +116,10 @@ func TestTheLeaderKeepsWhatTheSetSaysAndNoOtherThreadAnything(t *testing.T) {
 	for text, want := range map[string]uint64{
 		"":                           closingSet,
 		"CapabilitiesSet -cap_chown": closingSet &^ chown,
-		"CapabilitiesSet +CAP_NET_RAW -cap_kill +cap_net_bind_service":                               closingSet&^kill | raw | bind,
-		"CapabilitiesSet +cap_net_raw\n<Caller alpha>\nCapabilitiesSet -cap_chown\n</Caller>":        closingSet &^ chown, // from the built-in set again
-		"CapabilitiesSet +cap_sys_admin":                                                             closingSet,          // capsu's file does not have it
+		"CapabilitiesSet +CAP_NET_RAW -cap_kill +cap_net_bind_service": closingSet&^kill | raw | bind,
+		// a set in a block starts from the built-in one
+		"CapabilitiesSet +cap_net_raw\n<Caller alpha>\nCapabilitiesSet -cap_chown\n</Caller>": closingSet &^ chown,
+		"CapabilitiesSet +cap_sys_admin": closingSet, // capsu's file does not have it
 		"CapabilitiesSet -cap_setuid -cap_setgid -cap_setpcap -cap_kill -cap_chown -cap_audit_write": 0,
 	} {
 		site(t, text)
@@ -215,19 +131,19 @@ func TestTheLeaderKeepsWhatTheSetSaysAndNoOtherThreadAnything(t *testing.T) {
 			t.Errorf("%q: status %d, %q", text, r.status, r.stderr)
 		}
 	}
-	// when root calls it has more to choose from
+	// root has more to choose from
 	site(t, "CapabilitiesSet +cap_sys_admin")
 	during(t, call{caller: "root", args: []string{"ghost"}}, func(_, monitor string) {
 		leaderIs(t, monitor, map[string]string{"CapPrm": hex(closingSet | 1<<cap.SYS_ADMIN), "CapEff": hex(0)})
 	})
 }
 
-// As mod_cap's questions and answers warn: a removed capability that closing
-// needs is told, with the directive, and nothing worse happens.
+// If closing needs a capability that CapabilitiesSet has removed, capsu names the directive,
+// and nothing worse happens.
 func TestRemovedCapabilityThatClosingNeedsIsToldAtClose(t *testing.T) {
 	compile(t, "/opt/give.so", "-shared", "-fPIC", "modules/give.c", "-lpam")
 	file(t, "/opt/given", "", 0o644)
-	stack(t, strings.Replace(service, "session required", "session required /opt/give.so /opt/given\nsession required", 1))
+	stack(t, above(service, "session required /opt/give.so /opt/given"))
 	owner := func() string { return strings.TrimSpace(must(t, "stat", "-c", "%U", "/opt/given")) }
 	for _, c := range []struct {
 		text, warning string
@@ -235,14 +151,16 @@ func TestRemovedCapabilityThatClosingNeedsIsToldAtClose(t *testing.T) {
 	}{
 		{"", "", "root"},
 		{"CapabilitiesSet -cap_kill", "", "root"},
-		{"# first\nCapabilitiesSet -cap_chown", "capsu: warning: " + siteFile + ":2: CapabilitiesSet -cap_chown: closing needs cap_chown\n", "ghost"},
+		{"# first\nCapabilitiesSet -cap_chown",
+			"capsu: warning: " + siteFile + ":2: CapabilitiesSet -cap_chown: closing needs cap_chown\n", "ghost"},
 	} {
 		t.Run(c.text, func(t *testing.T) {
 			site(t, c.text)
 			must(t, "chown", "root", "/opt/given")
 			sessions := recorded(t)
 			r := capsu(t, "ghost", "-c", "stat -c %U /opt/given; exit 7")
-			if r.status != 7 || r.stdout != "ghost\n" || strings.Contains(r.stderr, "warning") != (c.warning != "") || !strings.Contains(r.stderr, c.warning) {
+			if r.status != 7 || r.stdout != "ghost\n" || strings.Contains(r.stderr, "warning") != (c.warning != "") ||
+				!strings.Contains(r.stderr, c.warning) {
 				t.Errorf("%+v", r)
 			}
 			if owner() != c.owner || !strings.Contains(sessions(), "close_session") {
@@ -255,7 +173,8 @@ func TestRemovedCapabilityThatClosingNeedsIsToldAtClose(t *testing.T) {
 		site(t, "CapabilitiesSet -cap_setuid")
 		sessions := recorded(t)
 		r := call{caller: "root", args: []string{"ghost", "-c", "exit 7"}}.run(t)
-		if r.status != 7 || !strings.Contains(r.stderr, "capsu: warning: "+siteFile+":1: CapabilitiesSet -cap_setuid: closing needs cap_setuid\n") ||
+		if r.status != 7 || !strings.Contains(r.stderr,
+			"capsu: warning: "+siteFile+":1: CapabilitiesSet -cap_setuid: closing needs cap_setuid\n") ||
 			!strings.Contains(sessions(), "close_session") {
 			t.Errorf("%+v, records %q", r, sessions())
 		}
@@ -288,8 +207,9 @@ func TestRulesDefaultsAndRequirementsOfTheSite(t *testing.T) {
 		"CapabilityDefault cap_kill,!cap_chown":        {i: kill, blocked: chown},
 		"CapabilityDefault all":                        {i: chown | kill},
 		"CapabilityDefault none\nCapabilityRequire on": {},
-		"CapabilityDefault ^cap_net_raw\nCapabilityFile /etc/other-rules\nCapabilityRequire on": {netBind, netBind, netBind, nothing},
-		"CapabilityRequire on\n<Target ghost>\nCapabilityRequire off\n</Target>":                {},
+		"CapabilityDefault ^cap_net_raw\nCapabilityFile /etc/other-rules\nCapabilityRequire on": {netBind, netBind,
+			netBind, nothing},
+		"CapabilityRequire on\n<Target ghost>\nCapabilityRequire off\n</Target>": {},
 	} {
 		t.Run(text, func(t *testing.T) {
 			site(t, text)
@@ -297,10 +217,12 @@ func TestRulesDefaultsAndRequirementsOfTheSite(t *testing.T) {
 		})
 	}
 	for text, want := range map[string]string{
-		"CapabilityRequire on":                             policyFile + ": ghost: no rule names the target, and CapabilityRequire is on",
-		"CapabilityFile /etc/no-such":                      "/etc/no-such: no such file",
-		"CapabilityFile /home/ghost/rules":                 "/home/ghost/rules: its directory /home/ghost: owner is uid",
-		"CapabilityDefault ^cap_sys_admin":                 siteFile + ":1: CapabilityDefault ^cap_sys_admin: cap_sys_admin: Ambient, but not in capsu's permitted set",
+		"CapabilityRequire on": policyFile +
+			": ghost: no rule names the target, and CapabilityRequire is on",
+		"CapabilityFile /etc/no-such":      "/etc/no-such: no such file",
+		"CapabilityFile /home/ghost/rules": "/home/ghost/rules: its directory /home/ghost: owner is uid",
+		"CapabilityDefault ^cap_sys_admin": siteFile +
+			":1: CapabilityDefault ^cap_sys_admin: cap_sys_admin: Ambient, but not in capsu's permitted set",
 		"<Target @ghost>\nCapabilityRequire on\n</Target>": "CapabilityRequire is on",
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -3,8 +3,6 @@
 package tests
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -17,24 +15,12 @@ import (
 	"github.com/creack/pty"
 )
 
-// tool runs rsync, git or sftp as a client of the key's.
-func (s *sshd) tool(command *exec.Cmd) string {
-	s.t.Helper()
-	words := "ssh " + strings.Join(s.options("key"), " ")
-	command.Env = append(os.Environ(), "GIT_SSH_COMMAND="+words, "RSYNC_RSH="+words, "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
-	out, err := command.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("%q: %v: %s", command.Args, err, out)
-	}
-	return string(out)
-}
-
-// tree makes a directory with odd names and contents, and modes.
+// tree makes a directory with odd names, contents and modes.
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir() + "/tree"
-	must(t, "sh", "-c", `mkdir -p "$0/sub dir" && cd "$0" && head -c 300000 /dev/urandom >data && : >'sub dir/a "quoted" name' &&
+	must(t, "sh", "-c",
+		`mkdir -p "$0/sub dir" && cd "$0" && head -c 300000 /dev/urandom >data && : >'sub dir/a "quoted" name' &&
 		printf 'x\r\n\0' >'sub dir/$HOME' && chmod 750 'sub dir' && ln -s data link`, dir)
 	return dir
 }
@@ -69,7 +55,8 @@ func sshGit(t *testing.T, s *sshd) {
 	commit(dir+"/two", "second")
 	git("-C", dir+"/two", "push", "-q", "origin", "main")
 	git("-C", dir+"/one", "fetch", "-q")
-	if one, two := git("-C", dir+"/one", "rev-parse", "origin/main"), git("-C", dir+"/two", "rev-parse", "main"); one != two {
+	one, two := git("-C", dir+"/one", "rev-parse", "origin/main"), git("-C", dir+"/two", "rev-parse", "main")
+	if one != two {
 		t.Errorf("fetched %s, pushed %s", one, two)
 	}
 }
@@ -80,7 +67,9 @@ func sshSFTP(t *testing.T, s *sshd) {
 		args := append(s.options("key"), "-q", "-s", subsystem, "-b", "-", host)
 		if strings.Contains(subsystem, " ") { // no name of a subsystem: what a client may say itself
 			wrapper := dir + "/../ssh"
-			file(t, wrapper, "#!/bin/sh\nfor a; do shift; [ \"$a\" = -s ] || [ \"$a\" = sftp ] || set -- \"$@\" \"$a\"; done\nexec ssh \"$@\" '"+subsystem+"'\n", 0o755)
+			file(t, wrapper, `#!/bin/sh
+for a; do shift; [ "$a" = -s ] || [ "$a" = sftp ] || set -- "$@" "$a"; done
+exec ssh "$@" '`+subsystem+"'\n", 0o755)
 			args = append(s.options("key"), "-q", "-S", wrapper, "-b", "-", host)
 		}
 		cmd := exec.Command("sftp", args...)
@@ -96,9 +85,9 @@ func sshSFTP(t *testing.T, s *sshd) {
 func sshTerminal(t *testing.T, s *sshd) {
 	command := "ssh -t " + strings.Join(s.options("bash"), " ") + " " + host
 	x := onTerminal(t, "root", command+`; echo "status $?"`)
-	x.expect("beta@")
+	x.await("beta@")
 	x.typed("tty; echo \"$SSH_TTY\"; id -un; echo $0\n")
-	x.expect("beta\n-bash\n")
+	x.await("beta\n-bash\n")
 	if err := pty.Setsize(x.master, &pty.Winsize{Rows: 41, Cols: 97}); err != nil {
 		t.Fatal(err)
 	}
@@ -111,15 +100,15 @@ func sshTerminal(t *testing.T, s *sshd) {
 	inForeground(t, "sleep")
 	x.typed("\x03")
 	x.typed("echo interrupted $?\n")
-	x.expect("interrupted 130\n")
+	x.await("interrupted 130\n")
 	x.typed("sleep 101\n")
 	inForeground(t, "sleep")
 	x.typed("\x1a")
-	x.expect("Stopped ")
+	x.await("Stopped ")
 	x.typed("bg; kill %1; wait %1; echo ended $?\n")
-	x.expect("ended 143\n")
+	x.await("ended 143\n")
 	x.typed("exit 9\n")
-	x.expect("status 9\n")
+	x.await("status 9\n")
 	x.end()
 
 	// a command on a terminal, and Pty as everywhere
@@ -133,25 +122,7 @@ func sshTerminal(t *testing.T, s *sshd) {
 	}
 }
 
-// started is a client whose command has said its first line.
-func (s *sshd) started(command string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Reader) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	s.t.Cleanup(cancel)
-	cmd = s.ssh(ctx, "key", command)
-	in, e1 := cmd.StdinPipe()
-	from, e2 := cmd.StdoutPipe()
-	if e1 != nil || e2 != nil || cmd.Start() != nil {
-		s.t.Fatal(e1, e2)
-	}
-	out = bufio.NewReader(from)
-	if line, err := out.ReadString('\n'); line != "started\n" {
-		s.t.Fatalf("%q: %q, %v; sshd: %s", command, line, err, must(s.t, "cat", s.dir+"/log"))
-	}
-	return cmd, in, out
-}
-
-// The session has the pipes that sshd made: nothing of capsu's is in between.
+// The session has the pipes that sshd made. capsu stands not between.
 func sshDescriptors(t *testing.T, s *sshd) {
 	cmd, in, _ := s.started("echo started; exec cat")
 	var session string
@@ -195,10 +166,10 @@ func sshClientKilled(t *testing.T, s *sshd) {
 			t.Errorf("%s: records %q", command, got)
 		}
 	}
-	// sshd gone, as when the network is
+	// sshd is gone, as if the network were
 	sessions := recorded(t)
 	x := onTerminal(t, "root", "exec ssh -t "+strings.Join(s.options("key"), " ")+" "+host)
-	x.expect("$ ")
+	x.await("$ ")
 	x.typed("sleep 1000\n")
 	inForeground(t, "sleep")
 	x.cmd.Process.Kill()
@@ -210,13 +181,14 @@ func sshClientKilled(t *testing.T, s *sshd) {
 	cmd, _, _ := s.started("echo started; exec sleep 1000")
 	must(t, "pkill", "-KILL", "-u", "keys", "-x", "sshd(-session)?")
 	cmd.Wait()
-	eventually(t, "the monitor's end", func() bool { return len(processes()) == 0 })
+	awaitNoProcess(t)
 }
 
-// The end of standard input is not the client's end: here the session sees it,
-// and goes on for as long as it likes. Nobody computes meanwhile.
+// The end of standard input does not mean that the client is gone. The session sees it, and may
+// go on. capsu uses no processor time meanwhile.
 func sshEndOfInput(t *testing.T, s *sshd) {
-	cmd, in, out := s.started("echo started; cat; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on; cat; read go </opt/ssh-go; echo end; exit 5")
+	cmd, in, out := s.started("echo started; cat; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on; cat; " +
+		"read go </opt/ssh-go; echo end; exit 5")
 	must(t, "mkfifo", "-m", "666", "/opt/ssh-go")
 	t.Cleanup(func() { os.Remove("/opt/ssh-go") })
 	before, began := computed(t), time.Now()
@@ -238,8 +210,8 @@ func sshEndOfInput(t *testing.T, s *sshd) {
 	}
 }
 
-// Whatever the stack has against it, the key's holder sees one sentence, after
-// the delay of any failed attempt; the administrator sees why.
+// Whatever the reason of a refusal, the key's holder sees one sentence, after the delay of a
+// failed attempt. The system log says why.
 func sshNoPermission(t *testing.T, s *sshd) {
 	refused := func(key, reason string) {
 		t.Helper()
@@ -256,46 +228,51 @@ func sshNoPermission(t *testing.T, s *sshd) {
 	}
 	refused("other", "pam_authenticate: Authentication failure") // a target who is none
 	refused("asks", `prompt: "Password: ", and nobody may be asked`)
-	file(t, "/etc/pam.d/capsu-ssh", "auth required pam_permit.so\naccount required pam_deny.so\nsession required pam_permit.so\n", 0o644)
+	file(t, "/etc/pam.d/capsu-ssh",
+		"auth required pam_permit.so\naccount required pam_deny.so\nsession required pam_permit.so\n", 0o644)
 	refused("key", "pam_acct_mgmt: ")
 	file(t, "/etc/pam.d/capsu-ssh", must(t, "cat", "../pam.d/capsu-ssh"), 0o644)
-	file(t, siteFile, "Services capsu-ssh\n", 0o644) // anybody may name it
+	file(t, siteFile, "Services capsu-ssh\n", 0o644) // all callers may name it
 	r := call{args: []string{"-n", "--service", "capsu-ssh", "ghost", "-c", "echo in the session"}}.run(t)
 	expectExactly(t, "a caller who is none", r, "", "capsu: authentication failure\n", 1)
 }
 
-// What modules and capsu want to say is in the log, not in somebody's data.
+// Messages of modules and of capsu go to the system log, not into the session's data.
 func sshPAMSpeaks(t *testing.T, s *sshd) {
 	file(t, "/etc/pam.d/capsu-ssh", "auth optional pam_echo.so from auth\n"+
-		"auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_echo.so from session\nsession required pam_permit.so\n", 0o644)
+		"auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_echo.so from session\n"+
+		"session required pam_permit.so\n", 0o644)
 	must(t, "mv", "/home/ghost", "/home/ghost.away")
 	t.Cleanup(func() { must(t, "mv", "/home/ghost.away", "/home/ghost") })
 	log := logged(t)
 	expectExactly(t, "a command", s.run("key", "in", "cat; pwd; kill -TERM $$"), "in/\n", "", 143)
 	var got string
 	eventually(t, "the log", func() bool { got = log(); return strings.Contains(got, "Terminated") })
-	for _, want := range []string{"PAM: from auth\n", "warning: home directory /home/ghost: no such file or directory\n"} {
+	for _, want := range []string{"PAM: from auth\n",
+		"warning: home directory /home/ghost: no such file or directory\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in %q", want, got)
 		}
 	}
 }
 
-// -n alone, of a person's script.
+// -n in a script, without a forced command.
 func TestNonInteractiveAsksNobodyAndReadsNothing(t *testing.T) {
-	asked := "capsu: prompt: \"Password: \", and nobody may be asked\ncapsu: hint: -n needs a PAM service that asks nothing; --service names another one\n"
+	asked := "capsu: prompt: \"Password: \", and nobody may be asked\n" +
+		"capsu: hint: -n needs a PAM service that asks nothing; --service names another one\n"
 	for _, option := range []string{"-n", "--non-interactive"} {
-		r := call{args: []string{option, "ghost", "-c", "echo in the session"}, wrapper: []string{"sh", "-c", `"$@"; echo "status $?"; cat`, "sh"}}.run(t)
+		r := call{args: []string{option, "ghost", "-c", "echo in the session"},
+			wrapper: []string{"sh", "-c", `"$@"; echo "status $?"; cat`, "sh"}}.run(t)
 		if want := "status 1\n" + password + "\n"; r.stdout != want || r.stderr != asked {
 			t.Errorf("%s: stdout %q, stderr %q, want %q, %q", option, r.stdout, r.stderr, want, asked)
 		}
 	}
-	stack(t, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+	stack(t, permitting)
 	expectRun(t, call{args: []string{"-n", "ghost", "-c", "cat"}}.run(t), password+"\n")
 }
 
 func TestServicesThatMayBeNamed(t *testing.T) {
-	file(t, "/etc/pam.d/open-door", "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n", 0o644)
+	file(t, "/etc/pam.d/open-door", permitting, 0o644)
 	use := func(caller, service string) result {
 		return call{caller: caller, args: []string{"--service", service, "ghost", "-c", "id -un"}, empty: true}.run(t)
 	}
@@ -306,20 +283,21 @@ func TestServicesThatMayBeNamed(t *testing.T) {
 	expectRefusal(t, use("alpha", "capsu"), "capsu: --service capsu: may not be named")
 	expectRefusal(t, use("alpha", "no-file"), "PAM service no-file: no file of that name")
 	expectRefusal(t, use("alpha", "../pam.d/open-door"), "may not be named")
-	// what is not named is not asked of Services
+	// Services does not restrict a call that names no service
 	expectRun(t, capsu(t, "ghost", "-c", "id -un"), "ghost\n")
 }
 
-// The other ends of standard output and error are two: who has left one has not
-// left the session, and costs nothing.
+// Standard output and standard error may have different readers. If one of them leaves, the
+// session goes on, and capsu uses no processor time for it.
 func TestTheReaderOfOneOutputMayLeave(t *testing.T) {
-	file(t, "/etc/pam.d/open-door", "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n", 0o644)
+	file(t, "/etc/pam.d/open-door", permitting, 0o644)
 	file(t, siteFile, "Services open-door\n", 0o644)
 	for _, sockets := range []bool{false, true} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		script := `printf 'started\n'; for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; echo on >&2; exec sleep 1000`
-		c := call{args: []string{"--forced-command", "--service", "open-door", "ghost"}, env: []string{"PATH=/bin:/usr/bin", "SSH_ORIGINAL_COMMAND=" + script}}
+		c := call{args: []string{"--forced-command", "--service", "open-door", "ghost"},
+			env: []string{"PATH=/bin:/usr/bin", "SSH_ORIGINAL_COMMAND=" + script}}
 		cmd := c.command(ctx)
 		out, errs := bothEnds(t, sockets), bothEnds(t, sockets)
 		cmd.Stdout, cmd.Stderr = out[1], errs[1]
@@ -341,40 +319,5 @@ func TestTheReaderOfOneOutputMayLeave(t *testing.T) {
 		if got := shellStatus(cmd.ProcessState); got != 129 {
 			t.Errorf("sockets %v: status %d, want that of a hangup", sockets, got)
 		}
-	}
-}
-
-// bothEnds are the two of a pipe, or of a pair of sockets.
-func bothEnds(t *testing.T, socket bool) (both [2]*os.File) {
-	t.Helper()
-	if !socket {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return [2]*os.File{r, w}
-	}
-	fds, err := socketpair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, fd := range fds {
-		both[i] = os.NewFile(uintptr(fd), fmt.Sprint("socket ", i))
-	}
-	return both
-}
-
-func expectLine(t *testing.T, from io.Reader, want string) {
-	t.Helper()
-	var got bytes.Buffer
-	for b := make([]byte, 1); !strings.HasSuffix(got.String(), "\n"); {
-		n, err := from.Read(b)
-		got.Write(b[:n])
-		if err != nil {
-			break
-		}
-	}
-	if got.String() != want {
-		t.Fatalf("%q, want %q", got.String(), want)
 	}
 }

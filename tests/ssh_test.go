@@ -8,175 +8,18 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 )
-
-// sshd is the distribution's, on a port of 127.0.0.1, with the user "keys",
-// whose keys are forced commands, and with the README's recipe in force.
-type sshd struct {
-	t    *testing.T
-	dir  string
-	port string
-}
-
-// The recipe, as the README has it.
-const (
-	keysTarget = "capsu-ssh-target"
-	keysSite   = "<Caller keys>\nServices capsu-ssh\n</Caller>\n"
-	keysLine   = "restrict,pty,command=\"%s --forced-command %s\" %s"
-	recipe     = "--service capsu-ssh " // and the target
-)
-
-// startSSH also records what PAM opens and closes. keys are authorized_keys
-// lines without the key: a name, and the rest of the capsu command line.
-func startSSH(t *testing.T, keys map[string]string) *sshd {
-	t.Helper()
-	s := &sshd{t: t, dir: t.TempDir()}
-	if err := os.Chmod(filepath.Dir(s.dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	must(t, "groupadd", keysTarget)
-	must(t, "useradd", "-m", "-s", "/bin/sh", "keys")
-	for _, target := range []string{"ghost", "beta"} {
-		must(t, "usermod", "-a", "-G", keysTarget, target)
-	}
-	t.Cleanup(func() {
-		must(t, "userdel", "-r", "keys")
-		must(t, "groupdel", keysTarget)
-	})
-	file(t, siteFile, keysSite, 0o644)
-	example := must(t, "cat", "/opt/share/capsu/examples/capsu-ssh")
-	file(t, "/etc/pam.d/capsu-ssh", example+recording, 0o644)
-	must(t, "mkdir", "-p", "/run/sshd")
-
-	must(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", s.dir+"/host")
-	var lines strings.Builder
-	for name, rest := range keys {
-		must(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", s.dir+"/"+name)
-		fmt.Fprintf(&lines, keysLine, program, rest, must(t, "cat", s.dir+"/"+name+".pub"))
-	}
-	file(t, s.dir+"/authorized", lines.String(), 0o644)
-	s.listen()
-	return s
-}
-
-// recording is what the tests' other services do, too.
-const recording = `session optional pam_exec.so quiet type=open_session /opt/record
-session optional pam_exec.so quiet type=close_session /opt/record
-`
-
-// listen starts it on a port that is free. Somebody may take it meanwhile.
-func (s *sshd) listen() {
-	s.t.Helper()
-	for range 5 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		_, s.port, _ = net.SplitHostPort(l.Addr().String())
-		l.Close()
-		file(s.t, s.dir+"/config", `ListenAddress 127.0.0.1
-Port `+s.port+`
-HostKey `+s.dir+`/host
-PidFile none
-UsePAM yes
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-StrictModes no
-AuthorizedKeysFile `+s.dir+`/authorized
-AcceptEnv LANG LC_*
-MaxStartups 200
-Subsystem sftp /usr/lib/openssh/sftp-server
-Subsystem inner internal-sftp
-`, 0o644)
-		file(s.t, s.dir+"/known", "[127.0.0.1]:"+s.port+" "+must(s.t, "cat", s.dir+"/host.pub"), 0o644)
-		cmd := exec.Command("/usr/sbin/sshd", "-D", "-f", s.dir+"/config", "-E", s.dir+"/log")
-		if err := cmd.Start(); err != nil {
-			s.t.Fatal(err)
-		}
-		ended := make(chan struct{})
-		go func() { cmd.Wait(); close(ended) }()
-		s.t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			select {
-			case <-ended:
-			default:
-				text, _ := os.ReadFile(s.dir + "/log")
-				if !strings.Contains(string(text), "Server listening on 127.0.0.1 port "+s.port) {
-					continue
-				}
-				return
-			}
-			break
-		}
-	}
-	s.t.Fatalf("sshd does not start: %s", must(s.t, "cat", s.dir+"/log"))
-}
-
-// options of ssh, scp and sftp. The first key exchange costs the least.
-func (s *sshd) options(key string) []string {
-	var all []string
-	for _, o := range []string{"Port=" + s.port, "IdentityFile=" + s.dir + "/" + key, "IdentitiesOnly=yes", "UserKnownHostsFile=" + s.dir + "/known",
-		"StrictHostKeyChecking=yes", "BatchMode=yes", "LogLevel=ERROR", "KexAlgorithms=curve25519-sha256"} {
-		all = append(all, "-o", o)
-	}
-	return append(all, "-F", "none")
-}
-
-const host = "keys@127.0.0.1"
-
-// ssh is a client with a command; a command that begins with a dash is one.
-func (s *sshd) ssh(ctx context.Context, key string, words ...string) *exec.Cmd {
-	args := append(s.options(key), "--", host)
-	cmd := exec.CommandContext(ctx, "ssh", append(args, words...)...)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C"}
-	cmd.WaitDelay = 5 * time.Second
-	return cmd
-}
-
-// run is ssh with a command line, to its end.
-func (s *sshd) run(key, stdin string, words ...string) result {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
-	defer cancel()
-	cmd := s.ssh(ctx, key, words...)
-	var out, errs bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
-	began := time.Now()
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {
-		s.t.Fatalf("%q: %v, %s; sshd: %s", words, err, errs.String(), must(s.t, "cat", s.dir+"/log"))
-	}
-	return result{out.String(), errs.String(), shellStatus(cmd.ProcessState), time.Since(began)}
-}
-
-// expectExactly checks all that can be seen of a command.
-func expectExactly(t *testing.T, what string, got result, stdout, stderr string, status int) {
-	t.Helper()
-	if got.stdout != stdout || got.stderr != stderr || got.status != status {
-		t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q, %q", what, got.status, shortened(got.stdout), shortened(got.stderr), status, shortened(stdout), shortened(stderr))
-	}
-}
-
-func shortened(s string) string {
-	if len(s) > 300 {
-		return s[:300] + "..."
-	}
-	return s
-}
 
 func TestTheRecipeOfTheReadmeIsTheOneTested(t *testing.T) {
 	text := must(t, "sh", "-c", "sed 's/^    //' ../README.md")
-	for _, part := range []string{keysSite, fmt.Sprintf(keysLine, "/usr/local/bin/capsu", recipe+"deploy", "ssh-ed25519 "), "groupadd " + keysTarget + "\n"} {
+	for _, part := range []string{keysSite,
+		fmt.Sprintf(keysLine, "/usr/local/bin/capsu", recipe+"deploy", "ssh-ed25519 "),
+		"groupadd " + keysTarget + "\n"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the README has no %q", part)
 		}
@@ -195,9 +38,10 @@ func TestSSHForcedCommand(t *testing.T) {
 		"unlisted": "--service capsu-l ghost",
 	})
 	for name, f := range map[string]func(*testing.T, *sshd){
-		"statuses": sshStatuses, "streams": sshStreams, "hostile": sshHostile, "tuple": sshTuple, "environment": sshEnvironment,
-		"rsync": sshRsync, "git": sshGit, "sftp": sshSFTP, "terminal": sshTerminal, "many": sshMany, "descriptors": sshDescriptors,
-		"client killed": sshClientKilled, "end of input": sshEndOfInput, "no permission": sshNoPermission, "PAM speaks": sshPAMSpeaks,
+		"statuses": sshStatuses, "streams": sshStreams, "hostile": sshHostile, "tuple": sshTuple,
+		"environment": sshEnvironment, "rsync": sshRsync, "git": sshGit, "sftp": sshSFTP, "terminal": sshTerminal,
+		"many": sshMany, "descriptors": sshDescriptors, "client killed": sshClientKilled,
+		"end of input": sshEndOfInput, "no permission": sshNoPermission, "PAM speaks": sshPAMSpeaks,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, &sshd{t, s.dir, s.port}) })
 	}
@@ -212,9 +56,11 @@ func sshStatuses(t *testing.T, s *sshd) {
 	}
 	must(t, "useradd", "-M", "-s", "/no/such/shell", "-G", keysTarget, "gone")
 	t.Cleanup(func() { must(t, "userdel", "gone") })
-	expectExactly(t, "a shell that is missing", s.run("gone", "", "true"), "", "capsu: /no/such/shell: no such file or directory\n", 127)
+	expectExactly(t, "a shell that is missing", s.run("gone", "", "true"), "",
+		"capsu: /no/such/shell: no such file or directory\n", 127)
 	must(t, "usermod", "-s", "/etc/passwd", "gone")
-	expectExactly(t, "a shell that cannot be run", s.run("gone", "", "true"), "", "capsu: /etc/passwd: permission denied\n", 126)
+	expectExactly(t, "a shell that cannot be run", s.run("gone", "", "true"), "",
+		"capsu: /etc/passwd: permission denied\n", 126)
 	expectExactly(t, "no command and no terminal", s.run("key", ""),
 		"", "capsu: --forced-command: no command of the ssh client's, and no terminal for a login\n", 1)
 	expectExactly(t, "a service that is not listed", s.run("unlisted", "", "id"), "",
@@ -222,9 +68,11 @@ func sshStatuses(t *testing.T, s *sshd) {
 }
 
 func sshStreams(t *testing.T, s *sshd) {
-	expectExactly(t, "both", s.run("key", "in\n", "cat; echo err >&2; id -un; pwd"), "in\nghost\n/home/ghost\n", "err\n", 0)
+	expectExactly(t, "both", s.run("key", "in\n", "cat; echo err >&2; id -un; pwd"), "in\nghost\n/home/ghost\n",
+		"err\n", 0)
 	file(t, siteFile, keysSite+"Pty on\n", 0o644) // never without a terminal
-	expectExactly(t, "Pty on", s.run("key", "\x04\x03a\r\n", "cat; tty; readlink /proc/$$/fd/0 | sed 's/:.*//'"), "\x04\x03a\r\nnot a tty\npipe\n", "", 0)
+	expectExactly(t, "Pty on", s.run("key", "\x04\x03a\r\n", "cat; tty; readlink /proc/$$/fd/0 | sed 's/:.*//'"),
+		"\x04\x03a\r\nnot a tty\npipe\n", "", 0)
 
 	const size = 100_000_000
 	must(t, "sh", "-c", fmt.Sprintf("head -c %d /dev/urandom >%s/data", size, s.dir))
@@ -247,15 +95,16 @@ func sshStreams(t *testing.T, s *sshd) {
 	}
 }
 
-// What the key's holder says is a command for the target's shell, and nothing
-// else: each does what it does by that shell itself.
+// The words of the key's holder are one command for the target's shell, and nothing more. The
+// shell alone would do the same with each.
 func sshHostile(t *testing.T, s *sshd) {
 	path := "PATH=" + strings.TrimSpace(s.run("key", "", `echo "$PATH"`).stdout)
 	for _, command := range []string{
 		`echo "a  b" 'c"d' \$HOME \\ $((1+1)) *.none; echo "$0" "$#"`,
 		"echo one\necho two\n\n",
 		"echo '", "-x", "-c id", "--", "--help", "-C ^cap_net_raw,cap_kill root", "--service capsu -l root", "- root",
-		"ghost -c id", "; id -un", "$(id -un)", "`id -un`", "echo \x01\x1b[31m\xff", " id -un", "internal-sftp;id -un", "'internal-sftp'",
+		"ghost -c id", "; id -un", "$(id -un)", "`id -un`", "echo \x01\x1b[31m\xff", " id -un", "internal-sftp;id -un",
+		"'internal-sftp'",
 	} {
 		cmd := exec.Command("runuser", "-u", "ghost", "--", "sh", "-c", command)
 		cmd.Dir, cmd.Env = "/home/ghost", []string{path, "HOME=/home/ghost"}
@@ -268,7 +117,7 @@ func sshHostile(t *testing.T, s *sshd) {
 	expectExactly(t, "131050 bytes", s.run("key", "", long), long[len("echo "):]+"\n", "", 0)
 }
 
-// sets are the capabilities that a session shows, by name of the set.
+// sets are the capability sets that a session shows.
 func sets(text string) string {
 	var all []string
 	for line := range strings.Lines(text) {
@@ -281,13 +130,16 @@ func sets(text string) string {
 
 func sshTuple(t *testing.T, s *sshd) {
 	const show = "cat /proc/self/status"
-	if got := sets(s.run("key", "", show).stdout); !strings.Contains(got, "CapInh:0000000000002020 ") || !strings.Contains(got, "CapAmb:0000000000002000 NoNewPrivs:0") {
+	if got := sets(s.run("key", "", show).stdout); !strings.Contains(got, "CapInh:0000000000002020 ") ||
+		!strings.Contains(got, "CapAmb:0000000000002000 NoNewPrivs:0") {
 		t.Errorf("the grant: %s", got)
 	}
 	const small, none = "CapInh:0000000000000020 CapPrm:0000000000000000 ", "CapAmb:0000000000000000 NoNewPrivs:1"
 	for _, command := range []string{
-		show, "exec " + show, "true -C ^cap_net_raw,cap_kill ghost; " + show, "true --capabilities=all\n" + show, "SSH_ORIGINAL_COMMAND= " + show,
-		program + " --forced-command " + recipe + "ghost 2>/dev/null;" + show, // one inside is ghost's, who is in no group of keys
+		show, "exec " + show, "true -C ^cap_net_raw,cap_kill ghost; " + show, "true --capabilities=all\n" + show,
+		"SSH_ORIGINAL_COMMAND= " + show,
+		// capsu in the session is called by ghost, who has no such key
+		program + " --forced-command " + recipe + "ghost 2>/dev/null;" + show,
 	} {
 		if got := sets(s.run("small", "", command).stdout); !strings.Contains(got, small) || !strings.Contains(got, none) {
 			t.Errorf("%s: %s", command, got)
@@ -317,7 +169,8 @@ func sshEnvironment(t *testing.T, s *sshd) {
 	if !strings.HasPrefix(got["SSH_CONNECTION"], "127.0.0.1 ") || !strings.HasPrefix(got["SSH_CLIENT"], "127.0.0.1 ") {
 		t.Errorf("of the connection: %q", got)
 	}
-	for name, want := range map[string]string{"HOME": "/home/ghost", "USER": "ghost", "LOGNAME": "ghost", "SHELL": "/bin/sh", "LC_TEST": "-C all"} {
+	for name, want := range map[string]string{"HOME": "/home/ghost", "USER": "ghost", "LOGNAME": "ghost",
+		"SHELL": "/bin/sh", "LC_TEST": "-C all"} {
 		if got[name] != want {
 			t.Errorf("%s=%q, want %q", name, got[name], want)
 		}
@@ -369,24 +222,4 @@ func sshMany(t *testing.T, s *sshd) {
 	}
 	close(together)
 	wg.Wait()
-}
-
-// computed tells how long the processes of capsu have computed, in clock ticks.
-func computed(t *testing.T) (ticks int) {
-	t.Helper()
-	for _, pid := range processes() {
-		text, _ := os.ReadFile("/proc/" + pid + "/stat")
-		_, rest, _ := strings.Cut(string(text), ") ")
-		if f := strings.Fields(rest); len(f) > 12 {
-			var user, system int
-			fmt.Sscan(f[11], &user)
-			fmt.Sscan(f[12], &system)
-			ticks += user + system
-		}
-	}
-	return ticks
-}
-
-func socketpair() ([2]int, error) {
-	return syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 }

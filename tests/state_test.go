@@ -25,10 +25,10 @@ var (
 	stateSeed  = flag.Uint64("state.seed", 20261124, "seed for them")
 )
 
-// oddity is a piece of state that survives execve: words for programs/odd.c.
+// oddity is a state that survives execve, in the words of programs/odd.c.
 type oddity struct {
 	words string
-	// refused: no session, and the message has this.
+	// the refusal's message, if there is no session
 	refused string
 	// changes what the session is expected to have
 	expect func(*expected)
@@ -86,7 +86,7 @@ func oddities() (all []oddity) {
 		case cap.NET_RAW, cap.KILL:
 			refused = c.String() + ": not in the bounding set"
 		case cap.DAC_READ_SEARCH, cap.DAC_OVERRIDE, cap.CHOWN, cap.FOWNER, cap.AUDIT_WRITE:
-			// the stack may or may not work without: decided or refused
+			// the service may work without it or not: decided or refused
 		}
 		add(fmt.Sprint("drop=", int(c)), refused, func(e *expected) { e.bounding &^= 1 << c })
 	}
@@ -95,10 +95,13 @@ func oddities() (all []oddity) {
 	add("nnp", "no_new_privs: ", nil)
 	add("userns", "user namespace", nil)
 	for _, entry := range []string{
-		"GODEBUG=inittrace=1,schedtrace=1", "GOGC=1", "GOMAXPROCS=99", "GOMEMLIMIT=1", "GOTRACEBACK=crash", "GORACE=x", "GOCOVERDIR=/nowhere",
-		"LD_PRELOAD=/nowhere.so", "LD_LIBRARY_PATH=/nowhere", "LD_DEBUG=all", "GCONV_PATH=/tmp", "LOCPATH=/tmp", "LANG=xx_XX.UTF-8", "LC_ALL=tr_TR",
-		"TZ=/dev/zero", "TZ=:/etc/shadow", "NLSPATH=%s", "MALLOC_CHECK_=3", "MALLOC_PERTURB_=1", "HOSTALIASES=/etc/shadow", "TMPDIR=/nowhere",
-		"no-equals", "=x", "TERM=", "PATH=", "POSIXLY_CORRECT=1", "XDG_SEAT=seat0", "A=1\nB=2", "GLIBC_TUNABLES=glibc.malloc.check=3",
+		"GODEBUG=inittrace=1,schedtrace=1", "GOGC=1", "GOMAXPROCS=99", "GOMEMLIMIT=1", "GOTRACEBACK=crash",
+		"GORACE=x", "GOCOVERDIR=/nowhere", "LD_PRELOAD=/nowhere.so", "LD_LIBRARY_PATH=/nowhere", "LD_DEBUG=all",
+		"GCONV_PATH=/tmp", "LOCPATH=/tmp", "LANG=xx_XX.UTF-8", "LC_ALL=tr_TR",
+		"TZ=/dev/zero", "TZ=:/etc/shadow", "NLSPATH=%s", "MALLOC_CHECK_=3", "MALLOC_PERTURB_=1",
+		"HOSTALIASES=/etc/shadow", "TMPDIR=/nowhere",
+		"no-equals", "=x", "TERM=", "PATH=", "POSIXLY_CORRECT=1", "XDG_SEAT=seat0", "A=1\nB=2",
+		"GLIBC_TUNABLES=glibc.malloc.check=3",
 	} {
 		add("env="+entry, "", nil)
 	}
@@ -110,10 +113,10 @@ func oddities() (all []oddity) {
 	return all
 }
 
-// dropped are capabilities of capsu's own without which this stack may refuse.
+// dropped are capabilities of capsu without which this service may refuse.
 var dropped = []cap.Value{cap.DAC_READ_SEARCH, cap.DAC_OVERRIDE, cap.CHOWN, cap.FOWNER, cap.AUDIT_WRITE}
 
-// single are the kinds of oddity of which a caller can have one.
+// single are the kinds of oddity that a caller can have only once.
 var single = []string{"securebits", "umask", "nice", "oom", "args", "userns", "fill"}
 
 func TestWhateverStateTheCallerChooses(t *testing.T) {
@@ -124,7 +127,7 @@ func TestWhateverStateTheCallerChooses(t *testing.T) {
 	t.Logf("seed %d, %d cases", seed, *stateCases)
 	pool := oddities()
 	if exec.Command("/opt/odd", "0", "0", "userns", "--", "/bin/true").Run() != nil {
-		// the kernel lets nobody in a chroot make one: no caller has this state here
+		// in a chroot the kernel allows no user namespace, so no caller has this state here
 		t.Log("no user namespaces in this chroot; without them")
 		pool = slices.DeleteFunc(pool, func(o oddity) bool { return o.words == "userns" })
 	}
@@ -185,11 +188,11 @@ func TestWhateverStateTheCallerChooses(t *testing.T) {
 	}
 }
 
-// noState is a state in which the kernel starts no program at all: arguments
-// and environment together beyond its limit.
+// noState is the kernel's error if arguments and environment are so long that no program can
+// start.
 const noState = "Argument list too long"
 
-// tryState runs one session in a state, and says what is wrong with it.
+// tryState runs one session in a state, and returns what is wrong with it.
 func tryState(t *testing.T, worker int, state []oddity) (session bool, complaint string) {
 	report := fmt.Sprintf("/opt/state%d", worker)
 	if err := errors.Join(os.WriteFile(report, nil, 0o666), os.Chmod(report, 0o666)); err != nil {
@@ -209,7 +212,7 @@ func tryState(t *testing.T, worker int, state []oddity) (session bool, complaint
 			o.expect(&want)
 		}
 	}
-	// options before the user, where POSIXLY_CORRECT wants them
+	// options stand before the user, as POSIXLY_CORRECT needs them
 	argv = append(argv, "--", program, "-s", "/opt/probe", "-c", report, "ghost")
 	cmd := exec.CommandContext(ctx, "/opt/odd", argv...)
 	var out, errs strings.Builder
@@ -229,7 +232,8 @@ func tryState(t *testing.T, worker int, state []oddity) (session bool, complaint
 	case status >= 94 && status <= 99:
 		return false, "the test's own program failed: " + errs.String()
 	}
-	for _, crash := range []string{"goroutine", "fatal error", "panic:", "SIGABRT", "SIGSEGV", "internal error", "gc 1 @", "init ", "monitor: ended"} {
+	for _, crash := range []string{"goroutine", "fatal error", "panic:", "SIGABRT", "SIGSEGV", "internal error",
+		"gc 1 @", "init ", "monitor: ended"} {
 		if strings.Contains(errs.String()+out.String(), crash) {
 			return false, "crash text: " + errs.String()
 		}
@@ -256,14 +260,15 @@ func judgeRefusal(state []oddity, status int, stderr string, refusals []string) 
 	}
 	for _, o := range state {
 		n, ok := strings.CutPrefix(o.words, "drop=")
-		if c, err := strconv.Atoi(n); ok && err == nil && slices.Contains(dropped, cap.Value(c)) && strings.Contains(stderr, "authentication failure") {
+		if c, err := strconv.Atoi(n); ok && err == nil && slices.Contains(dropped, cap.Value(c)) &&
+			strings.Contains(stderr, "authentication failure") {
 			return ""
 		}
 	}
 	return fmt.Sprintf("refused without need, or with other words than %q: status %d, %q", refusals, status, stderr)
 }
 
-// judge compares what the session wrote of itself.
+// judge compares what the session wrote with what is expected.
 func (e *expected) judge(t *testing.T, text string) string {
 	got := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -281,8 +286,10 @@ func (e *expected) judge(t *testing.T, text string) string {
 	e.fields["NoNewPrivs"] = "0"
 	e.fields["Securebits"] = strconv.Itoa(e.securebits)
 	e.fields["Descriptors"] = "0 1 2"
-	for field, bits := range map[string]uint64{"CapInh": netRaw | kill, "CapPrm": netRaw, "CapEff": netRaw, "CapAmb": netRaw,
-		"CapBnd": e.bounding, "SigIgn": e.ignored, "SigBlk": e.blocked} {
+	for field, bits := range map[string]uint64{
+		"CapInh": netRaw | kill, "CapPrm": netRaw, "CapEff": netRaw, "CapAmb": netRaw,
+		"CapBnd": e.bounding, "SigIgn": e.ignored, "SigBlk": e.blocked,
+	} {
 		e.fields[field] = fmt.Sprintf("%016x", bits)
 	}
 	for field, want := range e.fields {

@@ -1,6 +1,6 @@
 //go:build privileged
 
-// Package bench measures capsu beside its peers, in one run: ratios, for the
+// Package bench measures capsu beside other programs, in one run. It compares ratios, because
 // machines are noisy. 'make bench' runs it in a world of its own.
 package bench
 
@@ -21,7 +21,7 @@ import (
 
 const dir = "/opt/bench"
 
-// rounds are interleaved, so that a slow moment slows both sides.
+// rounds of both sides take turns, so that a slow moment slows both.
 const rounds = 7
 
 func must(t *testing.T, name string, args ...string) string {
@@ -78,23 +78,25 @@ func TestLookUp(t *testing.T) {
 	decide := func(line int) func() {
 		return func() {
 			var groups []uint32
-			d, err := policy.Decide(policy.Parameters{File: dir + "/rules"}, policy.Subject{Target: user.Name, Member: func(g string) (bool, error) {
-				asked++
-				if groups == nil {
-					var err error
-					if groups, err = user.Groups(); err != nil {
-						return false, err
+			d, err := policy.Decide(policy.Parameters{File: dir + "/rules"},
+				policy.Subject{Target: user.Name, Member: func(g string) (bool, error) {
+					asked++
+					if groups == nil {
+						var err error
+						if groups, err = user.Groups(); err != nil {
+							return false, err
+						}
 					}
-				}
-				return account.Member(groups, g)
-			}})
+					return account.Member(groups, g)
+				}})
 			if err != nil || d.Line != line {
 				t.Fatalf("%+v, %v", d, err)
 			}
 		}
 	}
 	row := func(what string, module, us int64, more string) {
-		fmt.Printf("%-46s %10.3f ms %10.3f ms %8.2f %s\n", what, float64(module)/1e6, float64(us)/1e6, float64(us)/float64(module), more)
+		fmt.Printf("%-46s %10.3f ms %10.3f ms %8.2f %s\n", what, float64(module)/1e6, float64(us)/1e6,
+			float64(us)/float64(module), more)
 	}
 	fmt.Printf("%-46s %13s %13s %8s\n", "one look-up", "pam_cap.so", "capsu", "ratio")
 	for _, rules := range []int{10, 1000, 100_000} {
@@ -110,7 +112,8 @@ func TestLookUp(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		ours()
 		runtime.ReadMemStats(&after)
-		row(fmt.Sprintf("%d rules, the user on the last line", rules), module, us, fmt.Sprintf("%d kB allocated", (after.TotalAlloc-before.TotalAlloc)/1024))
+		row(fmt.Sprintf("%d rules, the user on the last line", rules), module, us,
+			fmt.Sprintf("%d kB allocated", (after.TotalAlloc-before.TotalAlloc)/1024))
 	}
 
 	was, err := os.ReadFile("/etc/group")

@@ -19,13 +19,14 @@ const (
 	much    = 100 << 20 // bytes that go through a session's terminal
 )
 
-// permitted makes two accounts and a stack that asks for no password.
+// permitted makes two accounts, and a service that asks for no password.
 func permitted(t *testing.T) {
 	t.Helper()
 	for _, user := range []string{"alpha", "ghost"} {
 		must(t, "useradd", "-m", "-s", "/bin/sh", user)
 	}
-	write(t, "/etc/pam.d/capsu", "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+	write(t, "/etc/pam.d/capsu",
+		"auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 }
 
 func asAlpha(args ...string) *exec.Cmd {
@@ -34,8 +35,8 @@ func asAlpha(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// through runs a command that writes much to a pipe, which is read away, and
-// returns how long it takes from the first byte to the last.
+// through runs a command that writes much to a pipe, reads it, and returns the time from the
+// first byte to the last.
 func through(t *testing.T, args ...string) time.Duration {
 	t.Helper()
 	cmd := asAlpha(args...)
@@ -75,15 +76,16 @@ func TestThroughput(t *testing.T) {
 	}
 	ratio := ratios[rounds/2]
 	fmt.Printf("%-46s %10s %13s %8s\n", "100 MB through a pseudo-terminal", "script -qc", "capsu -P", "ratio")
-	fmt.Printf("%-46s %5.0f MB/s %8.0f MB/s %8.2f\n", "rate, median", much/1e6/script[rounds/2], much/1e6/capsu[rounds/2], ratio)
+	fmt.Printf("%-46s %5.0f MB/s %8.0f MB/s %8.2f\n", "rate, median", much/1e6/script[rounds/2],
+		much/1e6/capsu[rounds/2], ratio)
 	if ratio < 0.8 {
 		t.Errorf("ratio of rates %.2f, all %.2f; at least 0.8 is wanted", ratio, ratios)
 	}
 	copiesNothing(t)
 }
 
-// copiesNothing checks that without a pseudo-terminal no byte of the session's
-// goes through the monitor: it neither reads nor writes meanwhile.
+// copiesNothing checks that without a pseudo-terminal no byte of the session goes through the
+// monitor: meanwhile it neither reads nor writes.
 func copiesNothing(t *testing.T) {
 	cmd := asAlpha(program, "-T", "ghost", "-c", fmt.Sprintf("echo; read go; head -c %d /dev/zero; read end", much))
 	in, err := cmd.StdinPipe()
@@ -110,7 +112,8 @@ func copiesNothing(t *testing.T) {
 		return counts
 	}
 	before := done()
-	for since, end := time.Now(), time.Now().Add(time.Minute); time.Since(since) < 300*time.Millisecond; time.Sleep(10 * time.Millisecond) {
+	end := time.Now().Add(time.Minute)
+	for since := time.Now(); time.Since(since) < 300*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 		if now := done(); now != before {
 			before, since = now, time.Now()
 		}

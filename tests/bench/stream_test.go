@@ -15,14 +15,14 @@ import (
 
 var streamSize = flag.Int64("stream.size", 1<<30, "bytes of each stream through ssh")
 
-// floor is what a stream through capsu has to reach of one through su.
+// floor is the share of su's speed that a stream through capsu must reach.
 const floor = 0.95
 
-// races are many: two streams on a machine of few processors get unequal shares.
+// races are many, because two streams on a machine with few processors get unequal shares.
 const races = 15
 
-// forced makes keys of a user whose forced commands become daemon: one by capsu,
-// one by the distribution's su, both by the same stack without a question.
+// forced makes keys of a user whose forced commands become daemon, one by capsu and one by su,
+// both by the same service without a question.
 func forced(t *testing.T) (client func(key, command string) *exec.Cmd) {
 	t.Helper()
 	d := t.TempDir()
@@ -41,12 +41,14 @@ StrictModes no
 PidFile none
 AuthorizedKeysFile $0/authorized
 EOF
-echo "restrict,command=\"/opt/bin/capsu --forced-command --service capsu-ssh deploy\" $(cat "$0/capsu.pub")" >"$0/authorized"
+forced='/opt/bin/capsu --forced-command --service capsu-ssh deploy'
+echo "restrict,command=\"$forced\" $(cat "$0/capsu.pub")" >"$0/authorized"
 echo "restrict,command=\"su deploy -c \\\"\$SSH_ORIGINAL_COMMAND\\\"\" $(cat "$0/su.pub")" >>"$0/authorized"
 echo "bench $(cat "$0/host.pub")" >"$0/known"
 `, d)
 	return func(key, command string) *exec.Cmd {
-		cmd := exec.Command("ssh", "-F", "none", "-T", "-i", d+"/"+key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile="+d+"/known",
+		cmd := exec.Command("ssh", "-F", "none", "-T", "-i", d+"/"+key,
+			"-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile="+d+"/known",
 			"-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "Ciphers=aes128-gcm@openssh.com",
 			"-o", "ProxyCommand=/usr/sbin/sshd -i -f "+d+"/config -E "+d+"/log", "keys@bench", command)
 		cmd.Stderr = os.Stderr
@@ -54,7 +56,7 @@ echo "bench $(cat "$0/host.pub")" >"$0/known"
 	}
 }
 
-// moved counts the bytes of a stream: zeros from nowhere, or what nobody keeps.
+// moved counts the bytes of a stream of zeros.
 type moved struct{ atomic.Int64 }
 
 func (m *moved) Read(b []byte) (int, error) {
@@ -68,10 +70,11 @@ func (m *moved) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// race runs an endless stream through each key at the same time, so that what
-// else the machine does slows both, and returns how far each has come when the
-// first has moved the size: from when both were on their way.
-func race(t *testing.T, client func(key, command string) *exec.Cmd, keys [2]string, command string, in bool) (bytes [2]int64, took time.Duration) {
+// race runs an endless stream through each key at the same time, so that other load slows both.
+// It returns how far each has come when the first has moved the size; the count starts when
+// both are on their way.
+func race(t *testing.T, client func(key, command string) *exec.Cmd, keys [2]string, command string,
+	in bool) (bytes [2]int64, took time.Duration) {
 	var streams [2]moved
 	for n, key := range keys {
 		cmd := client(key, command)
@@ -133,7 +136,7 @@ func TestStreamThroughSSH(t *testing.T) {
 		var all [2]int64
 		var time time.Duration
 		for round := range races {
-			su := round % 2 // who is started first changes
+			su := round % 2 // the first to start changes
 			var keys [2]string
 			keys[su], keys[1-su] = "su", "capsu"
 			bytes, took := race(t, client, keys, c.command, c.in)
@@ -142,7 +145,8 @@ func TestStreamThroughSSH(t *testing.T) {
 		}
 		slices.Sort(ratios)
 		speed := func(bytes int64) string { return fmt.Sprintf("%.0f MB/s", float64(bytes>>20)/time.Seconds()) }
-		fmt.Printf("%-46s %13s %13s %8.2f  (%.2f to %.2f)\n", c.what, speed(all[0]), speed(all[1]), ratios[races/2], ratios[0], ratios[races-1])
+		fmt.Printf("%-46s %13s %13s %8.2f  (%.2f to %.2f)\n", c.what, speed(all[0]), speed(all[1]), ratios[races/2],
+			ratios[0], ratios[races-1])
 		if ratios[races/2] < floor {
 			t.Errorf("%s: %.2f times the stream through su, want %.2f", c.what, ratios[races/2], floor)
 		}

@@ -1,7 +1,7 @@
 /*
- * A PAM module that makes a file for the target as pam_krb5 makes its cache:
- * mkstemp in a directory where everybody may write, write, chown by its path.
- * It does so TRIES times in pam_setcred. As a program it does so as it is.
+ * cache.c - a PAM module that makes a file for the target as pam_krb5 makes its
+ * cache: mkstemp in a directory like /tmp, write, chown by the path. It does so TRIES
+ * times in pam_setcred. It is a program, too, which does the same.
  *
  * Arguments: DIR TRIES USER
  */
@@ -24,7 +24,7 @@ static int make(const char *dir, const struct passwd *pw)
 	memset(text, 'x', sizeof text);
 	if (write(fd, text, sizeof text) < 0)
 		return -1;
-	usleep(1000); /* a library thinks */
+	usleep(1000); /* a library takes its time here */
 	if (chown(name, pw->pw_uid, pw->pw_gid) < 0)
 		perror("cache: chown");
 	close(fd);

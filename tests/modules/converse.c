@@ -1,5 +1,5 @@
 /*
- * A PAM module that does what its arguments say, in their order:
+ * converse.c - a PAM module that does what its arguments say, in their order:
  *
  *   info=TEXT error=TEXT         a message
  *   ask=PROMPT=ANSWER            a question without echo; another answer fails

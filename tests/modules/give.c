@@ -1,5 +1,5 @@
-/* A PAM module that gives a file to the target while the session lasts, and
- * back to root when it closes: it needs CAP_CHOWN for both. */
+/* give.c - a PAM module that gives a file to the target when the session opens, and
+ * back to root when it closes. It needs CAP_CHOWN for both. */
 #include <pwd.h>
 #include <security/pam_appl.h>
 #include <security/pam_modules.h>

@@ -1,5 +1,5 @@
 /*
- * A PAM module that starts a program in each phase, as pam_exec does.
+ * helper.c - a PAM module that starts a program in each phase, as pam_exec does.
  *
  *   RUN=PROGRAM     it gets the phase's name as its argument
  *   OUT=FILE        its output is appended to this file

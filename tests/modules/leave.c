@@ -1,4 +1,4 @@
-/* A PAM module that leaves something behind in the session it opens.
+/* leave.c - a PAM module that leaves something behind in the session that it opens.
  *   descriptor   an open file, without close-on-exec
  *   death        the child is killed as it ends its copy of the transaction
  *   dumpable     its memory may be read from then on */

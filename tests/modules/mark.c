@@ -1,5 +1,5 @@
-/* A PAM module that leaves a mark which only a tracer sees: a harmless call
- * with a number no program uses. programs/inject.c looks for it. */
+/* mark.c - a PAM module that leaves a mark which only a tracer sees: a harmless
+ * system call with a number that no program uses. programs/inject.c looks for it. */
 #define _GNU_SOURCE
 #include <security/pam_modules.h>
 #include <sys/syscall.h>

@@ -1,14 +1,14 @@
 /*
- * A PAM module that does what no module should: PHASE=DEED as arguments, with
- * phases auth setcred account open close delete, and end: in pam_end, of the
- * monitor and of the session's first process.
+ * misbehave.c - a PAM module that does what no module should do. Its arguments are
+ * PHASE=DEED. The phases are auth setcred account open close delete, and end: in
+ * pam_end, of the monitor and of the session's first process.
  *
  *   user             PAM_USER becomes beta
  *   messages0 messages-1 messages33   so many messages to the conversation
- *   style            a message of a style that nobody knows
+ *   style            a message of an unknown style
  *   null             messages without text
  *   children         two children are left, one of them dead; FILE=PATH gets the living one's pid
- *   handlers         handlers of its own for signals that others use
+ *   handlers         handlers of its own for signals that the monitor uses
  *   uid asmuid       another uid for this thread alone, by syscall(2) or without libc
  *   setuidcaller     setuid(getuid()): all of it is given up for good
  *   gids groups      other groups for this thread alone
@@ -20,7 +20,7 @@
  *   limits prlimit rawlimits   limits of nothing, by three calls
  *   exit _exit abort crash kill   the process ends
  *   hang             it never returns; FILE.PID is there once it hangs
- *   spin             nor does this
+ *   spin             the same, and it uses the processor
  *   leak             descriptors, many, without close-on-exec
  *   end              it asks a question when pam_end calls it
  */

@@ -1,5 +1,5 @@
-/* A PAM module that notes in a file when a session is opened and closed. It
- * needs no process for that, as pam_exec does. */
+/* note.c - a PAM module that notes in a file when a session is opened and closed. It
+ * needs no process for that; pam_exec does. */
 #include <fcntl.h>
 #include <security/pam_modules.h>
 #include <string.h>

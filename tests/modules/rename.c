@@ -1,5 +1,4 @@
-/* A PAM module that makes another user of the target, as modules that know
- * users by other names do. */
+/* rename.c - a PAM module that changes the target, as modules do that map names. */
 #include <security/pam_modules.h>
 
 int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)

@@ -1,6 +1,6 @@
 /*
- * A PAM module that sheds privilege in each phase as modules do, then tries
- * what the target may not, and takes its privilege back. Arguments:
+ * shed.c - a PAM module that sheds privilege in each phase as modules do, then tries
+ * what the target may not do, and takes its privilege back. Arguments:
  *
  *   OUT=FILE       a line for each try: what it said, or "done"
  *   LINK=PATH      a path of the target's, to be given to it by chown

@@ -1,6 +1,6 @@
 /*
- * A PAM module that stops the world: in each phase it waits as long as the
- * file DIR/PHASE exists, having made DIR/PHASE.reached. DIR is its argument.
+ * wait.c - a PAM module that waits in each phase as long as the file DIR/PHASE
+ * exists. Before it waits it makes DIR/PHASE.reached. DIR is its argument.
  * Phases: auth account setcred delete open close; in pam_end, child (of the
  * session's first process) and end; helper, in open_session, with a program
  * that the module has started as pam_exec starts one. Its pid, or else the

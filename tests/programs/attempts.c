@@ -1,8 +1,8 @@
 /*
- * What a process can do: tries what root may, and writes a word for each that
- * works. A program (FILE PID), and a PAM module that does so when the session
- * is opened and closed, with OUTPUT FILE PID as its arguments.
- *   FILE is root's, PID another user's process.
+ * attempts.c - tries what root may do, and writes a word for each attempt that
+ * succeeds. It is a program, with the arguments FILE PID, and a PAM module that
+ * does the same when the session is opened and closed, with OUTPUT FILE PID.
+ *   FILE is root's, PID is another user's process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@ static void attempts(FILE *out, const char *file, const char *pid)
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int s = socket(AF_INET, SOCK_STREAM, 0), fd;
 
-	/* in use is allowed, too: somebody else has it */
+	/* a port that is in use is allowed, too */
 	if (bind(s, (struct sockaddr *)&a, sizeof a) == 0 || errno == EADDRINUSE)
 		fprintf(out, " port");
 	close(s);

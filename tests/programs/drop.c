@@ -1,5 +1,5 @@
-/* drop.c - installed set-uid root: it gives up root the way many programs do,
- * without looking whether that worked, and says who it is then. */
+/* drop.c - a set-uid program that gives up root the way many programs do: without
+ * checking the result. It prints what it is afterwards. */
 #include <stdio.h>
 #include <unistd.h>
 

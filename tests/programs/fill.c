@@ -1,5 +1,5 @@
-/* Queues real-time signals to itself until its user may have no more pending,
- * says so, and waits. */
+/* fill.c - queues real-time signals to itself up to its user's limit of pending
+ * signals. Then it writes a line, and waits. */
 #include <signal.h>
 #include <unistd.h>
 

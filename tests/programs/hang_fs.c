@@ -1,15 +1,15 @@
 /*
- * hang_fs - a file system with one file, "file", that does not answer: what a
- * caller can have by FUSE, or a network file system whose server is gone.
+ * hang_fs.c - a file system with one file, "file", that does not answer. A caller
+ * can have one by FUSE, or from a server that is gone.
  *
  * Usage, as root: hang_fs WHAT DIRECTORY
  *   WHAT  read    reading is never answered
- *         poll    nor is it, but poll(2) is: there is something to read
+ *         poll    the same, but poll(2) says that there is something to read
  *         write   writing is never answered
  *         deaf    reading, writing and poll(2) are never answered
  *
- * Writes a line to standard output for each reader or writer it does not answer.
- * It ends at the end of its standard input, and with it all who wait for it.
+ * It writes a line to standard output for each reader or writer that waits. It
+ * ends at the end of its standard input; then no process waits any longer.
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
@@ -68,7 +68,7 @@ static void open_file(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
 	fi->direct_io = 1;
-	fi->noflush = 1; /* else a close waits for a write that another process has begun */
+	fi->noflush = 1; /* so that close does not wait for another process's write */
 	fuse_reply_open(req, fi);
 }
 
@@ -86,7 +86,8 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, st
 		say("read");
 }
 
-static void write_file(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
+static void write_file(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		       struct fuse_file_info *fi)
 {
 	(void)ino, (void)buf, (void)off, (void)fi;
 	if (is("read") || is("poll"))

@@ -1,15 +1,15 @@
 /*
- * Runs a program as a user and lets one system call fail.
+ * inject.c - runs a program as a user, and lets one system call fail.
  *
  *   inject REPORT N UID GID -- PROGRAM ARGUMENT ...
  *
- * Followed are the monitor's leader and what it forks, until exec; not the
- * front, not other threads. Calls are counted from the monitor's fork on; the
- * Nth fails with an errno that fits, without being made. N = -1: none fails.
- * REPORT gets a line "calls COUNT", the marks of modules/mark.c, and the call
- * that failed. Not counted are the calls of the Go runtime and of libpsx for
- * themselves, whose failure ends the process by their own decision: futex,
- * signals, time, memory, threads, and libpsx's list of threads.
+ * It follows the monitor's leader and the processes that it forks, until exec. It
+ * follows neither the front nor other threads. It counts calls from the monitor's
+ * fork on. The Nth is not made, and fails with an errno that fits; with N = -1
+ * none fails. REPORT gets a line "calls COUNT", the marks of modules/mark.c, and
+ * the call that failed. Some calls are not counted, because the Go runtime makes
+ * them for itself and ends the process if they fail: futex, signals, time, memory
+ * and threads.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -98,7 +98,7 @@ static void set_result(pid_t pid, long result)
 #endif
 }
 
-/* 0: not counted; else the errno that fits. */
+/* The errno that fits a call, or 0 if it is not counted. */
 static int error_for(enum role role, pid_t pid, uint64_t nr, const uint64_t *a)
 {
 	switch (nr) {
@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 
 	if (argc < 7 || strcmp(argv[5], "--") || !(report = fopen(argv[1], "w")))
 		return 98;
-	setlinebuf(report); /* of a run that hangs, too */
+	setlinebuf(report); /* also if the run hangs */
 	target = atol(argv[2]);
 	uid_t uid = atoi(argv[3]);
 	gid_t gid = atoi(argv[4]);
@@ -195,7 +195,8 @@ int main(int argc, char **argv)
 	}
 	if (waitpid(first, &status, 0) != first)
 		return 98;
-	ptrace(PTRACE_SETOPTIONS, first, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC);
+	ptrace(PTRACE_SETOPTIONS, first, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+	       PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC);
 	task(first)->role = FRONT;
 	ptrace(PTRACE_SYSCALL, first, 0, 0);
 	for (;;) {
@@ -213,7 +214,7 @@ int main(int argc, char **argv)
 		if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
 			forked(t);
 		} else if (event == PTRACE_EVENT_EXEC) {
-			if (t->role == KID) { /* a helper or the session: no longer ours */
+			if (t->role == KID) { /* a helper, or the session: not followed any more */
 				ptrace(PTRACE_DETACH, pid, 0, 0);
 				t->pid = 0;
 				continue;

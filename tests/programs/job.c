@@ -1,5 +1,5 @@
-/* job.c - a job for tests of a terminal: says which signals it gets, and the
- * size of its terminal when that changes. SIGTERM and SIGHUP end it: 43, 42. */
+/* job.c - a job on a terminal. It prints the signals that it gets, and the size of
+ * its terminal when that changes. SIGTERM ends it with status 43, SIGHUP with 42. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Describes the session keyring that this process has: type, owner, group,
+/* keyring.c - prints the session keyring of the process: type, owner, group,
  * permissions, name (keyctl(2)). */
 #include <linux/keyctl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * Becomes a user in an odd state, and executes a program. Started by root:
+ * odd.c - becomes a user in an odd state, and executes a program. Root starts it:
  *
  *   odd UID GID DIRECTIVE ... -- PROGRAM ARGUMENT ...
  *
@@ -77,7 +77,7 @@ static void before(const char *w)
 	}
 }
 
-/* What the user can do himself. */
+/* What needs no privilege. */
 static void after(const char *w, int *args)
 {
 	const char *v;
@@ -156,8 +156,9 @@ int main(int argc, char **argv)
 		if (value(argv[first], "securebits="))
 			bits = strtol(value(argv[first], "securebits="), NULL, 0);
 	}
-	/* the user, with Inheritable and Ambient and securebits that somebody gave him */
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(uid, uid, uid) < 0)
+	/* the user, who keeps Inheritable, Ambient and securebits */
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
 		die("identity");
 	all = caps = permitted();
 	for (int c = 0; c < 64; c++)

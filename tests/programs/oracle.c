@@ -1,11 +1,11 @@
-/* oracle.c - what the machine's own pam_cap.so does, for who compares with it.
+/* oracle.c - shows what the machine's own pam_cap.so does.
  *
  * oracle CONFDIR: for each line "SERVICE USER" of standard input, one line:
  *   what pam_authenticate returned, what pam_setcred returned, and after it the
  *   Inheritable, Ambient and Bounding set.
- * Each call has a process of its own: libpam freezes the chain of modules by
- * the first. It starts with one Inheritable bit, or "all", "none" and no rule
- * would look the same. */
+ * Each line has a process of its own, because libpam freezes the chain of modules
+ * at the first call. The process starts with one Inheritable bit, so that "all",
+ * "none" and no rule have different results. */
 #define _GNU_SOURCE
 #include <linux/capability.h>
 #include <security/pam_appl.h>

@@ -1,6 +1,6 @@
 /*
- * A library for /etc/ld.so.preload that has a function of the C library's, named
- * by -D NAME, and does with it what the C library does.
+ * preload.c - a library for /etc/ld.so.preload. It defines a function of the C
+ * library's, which -D NAME names, and does the same as the C library.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

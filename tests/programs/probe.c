@@ -1,6 +1,6 @@
 /*
- * A shell for tests: writes what it was started with into the file that -c
- * names: /proc/self/status, securebits, open descriptors.
+ * probe.c - a shell for tests. It writes its state into the file that -c names:
+ * /proc/self/status, securebits, open descriptors.
  */
 #include <dirent.h>
 #include <stdio.h>

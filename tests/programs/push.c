@@ -1,5 +1,6 @@
-/* push.c - tries to type into every terminal it can reach (TIOCSTI), for tests.
- * push FILE waits until FILE exists, first. What was taken goes to /opt/push.log. */
+/* push.c - tries to type into every terminal that it can reach (TIOCSTI). With an
+ * argument it first waits until that file exists. /opt/push.log gets a line when it
+ * has started, and then how many bytes each terminal has taken. */
 #include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
@@ -22,11 +23,13 @@ int main(int argc, char **argv)
 	glob_t found;
 
 	signal(SIGHUP, SIG_IGN);
-	while (argc > 1 && access(argv[1], F_OK) < 0)
-		usleep(10000);
 	FILE *log = fopen("/opt/push.log", "a");
 	if (!log)
 		return 1;
+	fprintf(log, "begun\n");
+	fflush(log);
+	while (argc > 1 && access(argv[1], F_OK) < 0)
+		usleep(10000);
 	for (int fd = 0; fd < 3; fd++)
 		type(log, names[fd], fd);
 	type(log, "/dev/tty", open("/dev/tty", O_RDWR | O_NOCTTY));

@@ -1,6 +1,6 @@
 /*
- * A shell for tests that needs nothing: no library, no memory, no descriptor,
- * no process. It says that it runs, and waits for the end of its input.
+ * still.c - a shell for tests that needs no library, memory, descriptor or
+ * process. It writes that it runs, and waits for the end of its input.
  */
 static long call(long number, long a, const void *b, long c)
 {

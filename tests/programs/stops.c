@@ -1,7 +1,7 @@
-/* stops.c - a first process of a session that others stop and continue: without
- * end (stops), or many times and then for good (stops COUNT), while one writes
- * to the terminal. With "leave" it moves into its child's process group, and
- * ignores what can be ignored. */
+/* stops.c - a session's first process, which other processes stop and continue:
+ * without end (stops), or COUNT times and then kill (stops COUNT), while one writes
+ * to the terminal. With "leave" it moves into its child's process group instead,
+ * and ignores all signals that can be ignored. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

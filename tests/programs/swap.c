@@ -1,6 +1,6 @@
 /*
- * Puts a symbolic link to FILE in the place of each file that appears in DIR,
- * as soon as it appears. Says so when it watches.
+ * swap.c - replaces each file that appears in DIR, as soon as it appears, by a
+ * symbolic link to FILE. It writes a line when it has begun to watch.
  *
  *   swap DIR FILE
  */

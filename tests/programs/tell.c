@@ -1,6 +1,6 @@
 /*
- * Says what it was started with, a line for each fact, each with the words of
- * the argument before it: ids, groups, capabilities, securebits, umask, limits.
+ * tell.c - prints its state, a line for each fact, with the argument before it: ids,
+ * groups, capabilities, securebits, umask, limits.
  */
 #include <stdio.h>
 #include <string.h>

@@ -11,43 +11,10 @@ import (
 	"testing"
 )
 
-// A process that a module starts is what it would be under setuid su: it has the
-// caller's real uid, and of capabilities no more than capsu's own.
+// A process that a module starts is the same as under setuid su: it has the caller's real uid,
+// and no capability beyond capsu's own.
 
-const helperSays = "/opt/helper.report"
-
-// helping is the usual stack with modules/helper.c in every phase.
-func helping(orders string) string {
-	text := service
-	for _, phase := range []string{"auth", "account", "session"} {
-		line := phase + " required pam_unix.so"
-		text = strings.Replace(text, line, phase+" required /opt/helper.so OUT="+helperSays+" "+orders+"\n"+line, 1)
-	}
-	return text
-}
-
-// helperReports runs a session of a program's, and returns what helpers wrote.
-func helperReports(t *testing.T, path, orders string) string {
-	t.Helper()
-	suAndCapsu(t, helping(orders))
-	file(t, helperSays, "", 0o666)
-	c := call{program: path, args: []string{"ghost", "-c", "echo in"}}
-	if r := c.run(t); r.status != 0 || r.stdout != "in\n" {
-		t.Errorf("%s, %s: status %d, %q, %q", path, orders, r.status, r.stdout, r.stderr)
-	}
-	return must(t, "cat", helperSays)
-}
-
-// helperMay are the capabilities that a helper may have in a phase.
-func helperMay(t *testing.T, phase string) uint64 {
-	t.Helper()
-	if slices.Contains([]string{"close", "delete", "end"}, phase) {
-		return closingSet & fileSet(t)
-	}
-	return fileSet(t)
-}
-
-// asUnderSu makes of what a helper of su's says what one of capsu's must say.
+// asUnderSu takes what a helper reports under su, and returns what it must report under capsu.
 func asUnderSu(t *testing.T, theirs string) string {
 	t.Helper()
 	want := ""
@@ -66,8 +33,8 @@ func asUnderSu(t *testing.T, theirs string) string {
 	return want
 }
 
-// notBounded leaves out the bounding set of what the session's own process
-// starts. It may be the session's or cut to capsu's: neither adds anything.
+// notBounded leaves out the bounding set of what the session's own process starts. It may be
+// the session's, or cut to capsu's: neither adds a capability.
 func notBounded(text string) (rest string) {
 	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, "child CapBnd:") {
@@ -77,10 +44,10 @@ func notBounded(text string) (rest string) {
 	return rest
 }
 
-// otherWays are those of modules/helper.c to start a process, but for fork(3).
+// otherWays are the ways of modules/helper.c to start a process other than fork(3).
 var otherWays = []string{"vfork", "_Fork", "syscall", "spawn", "system", "popen"}
 
-// It had the guard's uid, and could signal every other session's monitor.
+// A helper had the guard's uid, and could signal every other session's monitor.
 func TestAHelperOfAModulesIsWhatItIsUnderSu(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	compile(t, "/opt/tell", "programs/tell.c")
@@ -100,8 +67,8 @@ func TestAHelperOfAModulesIsWhatItIsUnderSu(t *testing.T) {
 	}
 }
 
-// What is started in another way than by fork(3) is not the guard either, and
-// has no capability that capsu has not.
+// A helper that is started in another way than by fork(3) is not the guard either, and has no
+// capability that capsu does not have.
 func TestAHelperThatIsStartedInAnotherWayIsNotTheGuard(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	compile(t, "/opt/tell", "programs/tell.c")
@@ -133,19 +100,8 @@ func TestAHelperThatIsStartedInAnotherWayIsNotTheGuard(t *testing.T) {
 	}
 }
 
-// shortly is a report of an attack in few words: the kinds that succeeded.
-func shortly(lines string) string {
-	var kinds []string
-	for line := range strings.Lines(lines) {
-		if kind := strings.Fields(line)[0]; !slices.Contains(kinds, kind) {
-			kinds = append(kinds, kind)
-		}
-	}
-	return strings.Join(kinds, " ")
-}
-
-// A helper of alpha's attacks the session of another caller with the same
-// target: as the guard it succeeds.
+// A helper in alpha's session attacks the session of another caller with the same target. As
+// the guard it would succeed.
 func TestAHelperOfAModulesReachesNoOtherSession(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	orders := []string{"SHED=caller", "SHED=target", "SHED=module", "WAY=spawn", "WAY=system", "WAY=popen"}
@@ -176,17 +132,17 @@ func TestAHelperOfAModulesReachesNoOtherSession(t *testing.T) {
 	}
 }
 
-// Scripts of modules have trusted the environment of whoever called (CVE-2010-3853):
-// capsu shows them the caller's own home and root's search path, and of the rest what
-// helps to talk to a person.
+// Scripts of modules have trusted the caller's environment (CVE-2010-3853). capsu shows them
+// the caller's own home, root's search path, and a few variables that help to talk to a person.
 func TestAHelperOfAModulesHasNoVariableOfTheCallersChoiceButItsTerminalAndItsWords(t *testing.T) {
 	compile(t, "/opt/helper.so", "-shared", "-fPIC", "modules/helper.c", "-lpam")
 	file(t, "/opt/variables", "#!/bin/sh\n/usr/bin/env | sort | grep -vE '^(PWD|OLDPWD|_)='\n", 0o755)
 	file(t, "/etc/pam.d/capsu", helping("RUN=/opt/variables"), 0o644)
 	file(t, helperSays, "", 0o666)
-	c := call{program: "/usr/bin/env", args: []string{"-i", "HOME=/tmp/evil", "PATH=/tmp/evil", "ENV=/tmp/evil", "BASH_ENV=/tmp/evil",
-		"IFS=e", "PYTHONPATH=/tmp/evil", "LD_PRELOAD=/tmp/evil", "XDG_SEAT=seat0", "TMPDIR=/tmp/evil", "TERM=dumb", "LANG=C",
-		program, "ghost", "-c", "echo in"}}
+	c := call{program: "/usr/bin/env",
+		args: []string{"-i", "HOME=/tmp/evil", "PATH=/tmp/evil", "ENV=/tmp/evil", "BASH_ENV=/tmp/evil",
+			"IFS=e", "PYTHONPATH=/tmp/evil", "LD_PRELOAD=/tmp/evil", "XDG_SEAT=seat0", "TMPDIR=/tmp/evil",
+			"TERM=dumb", "LANG=C", program, "ghost", "-c", "echo in"}}
 	expectRun(t, c.run(t), "in\n")
 	want := "HOME=/home/alpha\nLANG=C\nPATH=" + debianRoot + "\nTERM=dumb\n"
 	if got := must(t, "cat", helperSays); got != strings.Repeat(want, len(pamPhases)+1) {

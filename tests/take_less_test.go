@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Who calls may take less than the grant, never more; what the grant is only
-// the child knows.
+// The options -C and --drop: a caller may take less than the grant, never more. Only the child
+// knows what the grant is.
 func TestTakingLessThanTheGrant(t *testing.T) {
 	const rule = "^cap_net_raw,cap_kill,!cap_chown ghost"
 	for name, c := range map[string]struct {
@@ -18,25 +18,36 @@ func TestTakingLessThanTheGrant(t *testing.T) {
 		want  tuple
 		nnp   string
 	}{
-		"no Ambient":                        {rule, []string{"-C", "cap_net_raw,!cap_chown"}, tuple{i: netRaw, blocked: chown}, "0"},
-		"the whole grant":                   {rule, []string{"-C", "^cap_net_raw,cap_kill,!cap_chown"}, tuple{netRaw | kill, netRaw, netRaw, chown}, "0"},
-		"nothing but what is blocked":       {rule, []string{"-C", "!cap_chown"}, tuple{blocked: chown}, "0"},
-		"in any case, by number":            {rule, []string{"--capabilities=^CAP_NET_RAW,!0"}, tuple{netRaw, netRaw, netRaw, chown}, "0"},
-		"blocking more":                     {rule, []string{"-C", "^cap_net_raw,!cap_chown,!cap_kill"}, tuple{netRaw, netRaw, netRaw, chown | kill}, "1"},
-		"drop one":                          {rule, []string{"--drop", "cap_net_raw"}, tuple{i: kill, blocked: chown}, "0"},
-		"drop one that is not granted":      {rule, []string{"--drop", "cap_sys_admin"}, tuple{netRaw | kill, netRaw, netRaw, chown}, "0"},
-		"drop all":                          {rule, []string{"--drop", "cap_net_raw,cap_kill"}, tuple{blocked: chown}, "0"},
-		"both":                              {rule, []string{"-C", "^cap_net_raw,cap_kill,!cap_chown", "--drop", "cap_net_raw"}, tuple{i: kill, blocked: chown}, "0"},
-		"no_new_privs":                      {rule, []string{"--no-new-privs"}, tuple{netRaw | kill, netRaw, netRaw, chown}, "1"},
-		"of none":                           {"none ghost", []string{"-C", ""}, tuple{}, "0"},
-		"of no rule":                        {"", []string{"-C", ""}, tuple{}, "0"},
-		"of no rule, blocking":              {"", []string{"-C", "!cap_chown"}, tuple{blocked: chown}, "1"},
-		"of all":                            {"all ghost", []string{"-C", "cap_kill"}, tuple{i: kill}, "0"},
-		"of all, drop":                      {"all ghost", []string{"--drop", "cap_kill"}, tuple{i: chown}, "0"},
-		"of a deferred pam_cap.so":          {"module", []string{"-C", "^cap_net_raw"}, tuple{netRaw, netRaw, netRaw, chown}, "0"},
-		"of a deferred pam_cap.so, drop":    {"module", []string{"--drop", "cap_net_raw"}, tuple{i: kill, blocked: chown}, "0"},
-		"of a pam_cap.so that is not":       {"at once", []string{"-C", "cap_kill"}, tuple{i: kill, blocked: chown}, "0"},
-		"of a deferred pam_cap.so and rule": {"module\ncap_kill ghost", []string{"-C", "cap_kill"}, tuple{i: kill, blocked: chown}, "0"},
+		"no Ambient": {rule, []string{"-C", "cap_net_raw,!cap_chown"},
+			tuple{i: netRaw, blocked: chown}, "0"},
+		"the whole grant": {rule, []string{"-C", "^cap_net_raw,cap_kill,!cap_chown"},
+			tuple{netRaw | kill, netRaw, netRaw, chown}, "0"},
+		"nothing but what is blocked": {rule, []string{"-C", "!cap_chown"}, tuple{blocked: chown}, "0"},
+		"in any case, by number": {rule, []string{"--capabilities=^CAP_NET_RAW,!0"},
+			tuple{netRaw, netRaw, netRaw, chown}, "0"},
+		"blocking more": {rule, []string{"-C", "^cap_net_raw,!cap_chown,!cap_kill"},
+			tuple{netRaw, netRaw, netRaw, chown | kill}, "1"},
+		"drop one": {rule, []string{"--drop", "cap_net_raw"}, tuple{i: kill, blocked: chown}, "0"},
+		"drop one that is not granted": {rule, []string{"--drop", "cap_sys_admin"},
+			tuple{netRaw | kill, netRaw, netRaw, chown}, "0"},
+		"drop all": {rule, []string{"--drop", "cap_net_raw,cap_kill"}, tuple{blocked: chown}, "0"},
+		"both": {rule,
+			[]string{"-C", "^cap_net_raw,cap_kill,!cap_chown", "--drop", "cap_net_raw"},
+			tuple{i: kill, blocked: chown}, "0"},
+		"no_new_privs": {rule, []string{"--no-new-privs"},
+			tuple{netRaw | kill, netRaw, netRaw, chown}, "1"},
+		"of none":              {"none ghost", []string{"-C", ""}, tuple{}, "0"},
+		"of no rule":           {"", []string{"-C", ""}, tuple{}, "0"},
+		"of no rule, blocking": {"", []string{"-C", "!cap_chown"}, tuple{blocked: chown}, "1"},
+		"of all":               {"all ghost", []string{"-C", "cap_kill"}, tuple{i: kill}, "0"},
+		"of all, drop":         {"all ghost", []string{"--drop", "cap_kill"}, tuple{i: chown}, "0"},
+		"of a deferred pam_cap.so": {"module", []string{"-C", "^cap_net_raw"},
+			tuple{netRaw, netRaw, netRaw, chown}, "0"},
+		"of a deferred pam_cap.so, drop": {"module", []string{"--drop", "cap_net_raw"},
+			tuple{i: kill, blocked: chown}, "0"},
+		"of a pam_cap.so that is not": {"at once", []string{"-C", "cap_kill"}, tuple{i: kill, blocked: chown}, "0"},
+		"of a deferred pam_cap.so and rule": {"module\ncap_kill ghost", []string{"-C", "cap_kill"},
+			tuple{i: kill, blocked: chown}, "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			modules(t, &c.rules)
@@ -52,8 +63,8 @@ func TestTakingLessThanTheGrant(t *testing.T) {
 	}
 }
 
-// modules puts a real pam_cap.so into the stack if the rules begin with
-// "module" (deferred) or "at once".
+// modules adds a real pam_cap.so to the service if the rules begin with "module" (deferred) or
+// "at once".
 func modules(t *testing.T, rules *string) {
 	t.Helper()
 	for word, args := range map[string]string{"module": "keepcaps defer", "at once": ""} {
@@ -68,8 +79,9 @@ func modules(t *testing.T, rules *string) {
 func TestTakingMoreThanTheGrantIsRefused(t *testing.T) {
 	const rule = "^cap_net_raw,cap_kill,!cap_chown ghost"
 	for name, c := range map[string]struct{ rules, asked, want string }{
-		"Inheritable":              {rule, "cap_sys_admin,!cap_chown", "Inheritable cap_sys_admin: more than the grant"},
-		"two":                      {rule, "cap_sys_admin,cap_setuid,!cap_chown", "Inheritable cap_setuid,cap_sys_admin: more"},
+		"Inheritable": {rule, "cap_sys_admin,!cap_chown", "Inheritable cap_sys_admin: more than the grant"},
+		"two": {rule, "cap_sys_admin,cap_setuid,!cap_chown",
+			"Inheritable cap_setuid,cap_sys_admin: more"},
 		"Ambient":                  {rule, "^cap_kill,!cap_chown", "Ambient cap_kill: more than the grant"},
 		"blocked less":             {rule, "^cap_net_raw", "Bounding cap_chown: more than the grant"},
 		"of none":                  {"none ghost", "cap_kill", "Inheritable cap_kill: more"},
@@ -88,9 +100,9 @@ func TestTakingMoreThanTheGrantIsRefused(t *testing.T) {
 	}
 }
 
-// A set-uid program that runs without cap_setuid cannot give up root. A rule
-// that takes it away makes that so, and check warns of it; a caller who takes
-// it away by himself must not meet a set-uid program that has power.
+// A set-uid program that runs without cap_setuid cannot give up root. If a rule takes it away,
+// that is so, and check warns of it. If the caller takes it away, set-uid programs must have no
+// power at all.
 func TestSetuidProgramIsNotFooledByANarrowedBoundingSet(t *testing.T) {
 	compile(t, "/opt/drop", "programs/drop.c")
 	must(t, "chown", "root:root", "/opt/drop")
@@ -123,18 +135,17 @@ func TestSetuidProgramIsNotFooledByANarrowedBoundingSet(t *testing.T) {
 	}
 }
 
-// What was decided stands, whatever the file says a moment later.
+// The decision holds, whatever the file says a moment later.
 func TestPolicyIsReadOnceForTheWholeSession(t *testing.T) {
 	compile(t, "/opt/wait.so", "-shared", "-fPIC", "modules/wait.c", "-lpam")
 	stack(t, waiting)
-	must(t, "install", "-d", "-m", "777", gates)
-	t.Cleanup(func() { os.RemoveAll(gates) })
+	makeGates(t)
 	gate := gates + "/setcred"
 	file(t, gate, "", 0o666)
 	policy(t, "^cap_net_raw ghost\n")
 	ended := make(chan result, 1)
 	go func() { ended <- call{args: []string{"ghost", "-c", "grep CapAmb /proc/self/status"}}.run(t) }()
-	eventually(t, "setcred", func() bool { _, err := os.Stat(gate + ".reached"); return err == nil })
+	awaitFile(t, gate+".reached")
 	if err := os.WriteFile(policyFile, []byte("nonsense ghost\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
