@@ -132,6 +132,7 @@ func (r row) needs(t *testing.T, does, without string) string {
 		}
 		return "-"
 	}
+	tabled = r.spare(t, does, tabled)
 	if !r.confirmed(t, does, tabled) {
 		t.Errorf("needs %s; the table in stack/needs.go has %s", capNames(r.needed(t, does)), capNames(tabled))
 	}

@@ -78,6 +78,19 @@ func (r row) confirmed(t *testing.T, does string, tabled []cap.Value) bool {
 	return works(tabled) && !slices.ContainsFunc(tabled, func(c cap.Value) bool { return works(minus(tabled, c)) })
 }
 
+// spare takes from a set what the table has for the module of the other Debian only.
+func (r row) spare(t *testing.T, does string, tabled []cap.Value) []cap.Value {
+	t.Helper()
+	left := slices.Clone(tabled)
+	for _, c := range r.elsewhere {
+		left = minus(left, c)
+	}
+	if len(left) < len(tabled) && r.confirmed(t, does, left) {
+		return left
+	}
+	return tabled
+}
+
 // asInStack is the line of a row, as package stack has it.
 func (r row) asInStack() needs.Module {
 	return needs.Module{Type: r.phase, Name: "pam_" + r.module + ".so", Args: strings.Fields(r.args)}

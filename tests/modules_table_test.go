@@ -2,6 +2,8 @@
 
 package tests
 
+import "kernel.org/pub/linux/libs/security/libcap/cap"
+
 // trial is a service and a call that show a module's work. The key in trials is MODULE for all
 // its phases, MODULE/PHASE, or MODULE/PHASE: VARIANT for one more.
 type trial struct {
@@ -25,6 +27,8 @@ type trial struct {
 	// unseen says why its work does not show here. It must be the same as under su all the
 	// same.
 	unseen string
+	// elsewhere is what the module needs on the other Debian only.
+	elsewhere []cap.Value
 	// differs is the reason of a difference and its remedy, for every caller.
 	differs string
 	// shows says that the row shows the file's capabilities themselves, or that the module
@@ -140,7 +144,7 @@ var trials = map[string]trial{
 	"localuser": {answer: true},
 	"mail":      {args: "dir=/opt/m/mail", login: true},
 
-	"mkhomedir/session": {target: "newhome", args: "umask=0027", reset: "rm -rf /home/newhome",
+	"mkhomedir/session": {elsewhere: []cap.Value{cap.FOWNER}, target: "newhome", args: "umask=0027", reset: "rm -rf /home/newhome",
 		left: "stat -c '%n %U %G %a' /home/newhome /home/newhome/.*; rm -rf /home/newhome"},
 
 	"motd/session": {args: "motd=/opt/m/motd noupdate", login: true},
