@@ -178,11 +178,11 @@ install_example() { run install -D -m 644 pam.d/capsu-ssh "${record%/*}/examples
 manual() { printf '%s\n' "$destdir$prefix/share/man/man${1##*.}/${1##*/}"; }
 
 verify() {
-	setcap -q -v "$all_caps" "$program" >/dev/null || fail "$program: has not the capabilities it should have: $(getcap "$program")"
+	setcap -q -v "$all_caps" "$program" >/dev/null || fail "$program: does not have the capabilities it should have: $(getcap "$program")"
 	[ -z "$(find "$program" -perm /6000)" ] || fail "$program: has a setuid or setgid bit"
 	[ "$(stat -c '%u %a' "$program")" = '0 755' ] || fail "$program: is not root's with mode 755"
 	case ,$(findmnt -n -o OPTIONS -T "$program"), in
-	*,nosuid,*) fail "$program: is on a file system mounted nosuid, where capabilities of files have no effect; use --prefix" ;;
+	*,nosuid,*) fail "$program: is on a file system mounted nosuid, so file capabilities have no effect; use --prefix" ;;
 	esac
 	for service in $services; do
 		[ -f "/etc/pam.d/$service" ] || fail "/etc/pam.d/$service: is missing"
