@@ -33,8 +33,7 @@ const usage = `Usage: capsuctl COMMAND [options]
   filecaps        the smallest set of file capabilities this site needs
 
 'capsuctl COMMAND --help' shows a command's options, 'capsuctl --version' the
-version. Status 0: good, 1: findings
-or an error, 2: bad usage.
+version. Status 0: good, 1: findings or an error, 2: bad usage.
 `
 
 var commands = map[string]func(args []string) int{
