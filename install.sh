@@ -13,15 +13,14 @@ Usage: ./install.sh [options]
 Builds capsu and installs it: the program with its file capabilities, its PAM
 services, /etc/capsu.conf, the guard user, capsuctl, manual pages, and a PAM
 service for ssh forced commands below PREFIX/share/capsu/examples. Then it
-verifies what it did. It may be run again, and should be when the stack or the
-policy has changed: the file capabilities are those that 'capsuctl filecaps'
-names.
+verifies what it did. Run it again when the PAM services or the rules have
+changed: it takes the file capabilities from 'capsuctl filecaps'.
 
   --prefix DIR    install below DIR (default /usr/local)
-  --caps LIST     more file capabilities, e.g. for rules to come: cap_net_raw,cap_kill
-  --destdir DIR   stage the files below DIR: no user, no capabilities; prints the commands for them
+  --caps LIST     add file capabilities, e.g. for rules to come: cap_net_raw,cap_kill
+  --destdir DIR   stage the files below DIR, without user and capabilities; print the commands for these
   --dry-run       print what would be done, and do nothing
-  --uninstall     remove what was installed; configuration that was changed since stays
+  --uninstall     remove what was installed, except configuration that was changed since
   --demo          show one real session in a throw-away world; nothing of it remains
   --help          show this text
 
@@ -178,11 +177,11 @@ install_example() { run install -D -m 644 pam.d/capsu-ssh "${record%/*}/examples
 manual() { printf '%s\n' "$destdir$prefix/share/man/man${1##*.}/${1##*/}"; }
 
 verify() {
-	setcap -q -v "$all_caps" "$program" >/dev/null || fail "$program: has not the capabilities it should have: $(getcap "$program")"
+	setcap -q -v "$all_caps" "$program" >/dev/null || fail "$program: does not have the capabilities it should have: $(getcap "$program")"
 	[ -z "$(find "$program" -perm /6000)" ] || fail "$program: has a setuid or setgid bit"
 	[ "$(stat -c '%u %a' "$program")" = '0 755' ] || fail "$program: is not root's with mode 755"
 	case ,$(findmnt -n -o OPTIONS -T "$program"), in
-	*,nosuid,*) fail "$program: is on a file system mounted nosuid, where capabilities of files have no effect; use --prefix" ;;
+	*,nosuid,*) fail "$program: is on a file system mounted nosuid, so file capabilities have no effect; use --prefix" ;;
 	esac
 	for service in $services; do
 		[ -f "/etc/pam.d/$service" ] || fail "/etc/pam.d/$service: is missing"

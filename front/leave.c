@@ -81,7 +81,7 @@ void front_leave(pid_t monitor, int sig)
 
 void front_fail(int exited)
 {
-	char text[128] = "capsu: monitor: ended without a word, as a PAM module may end it\n" HINT;
+	char text[128] = "capsu: monitor: ended without a status, perhaps by a PAM module\n" HINT;
 
 	front_do_not_wait();
 	restore_terminal();

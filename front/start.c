@@ -233,5 +233,5 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	if (!started.monitor)
 		lower(0); /* Go explains, as the caller */
 	else if (sets_effective(0) < 0)
-		start_refuse("capset: capabilities cannot be lowered", "see the system's log for what forbids it");
+		start_refuse("capset: capabilities cannot be lowered", "the system log may say what forbids it");
 }

@@ -164,3 +164,35 @@ func TestNoCircleOfCFiles(t *testing.T) {
 		t.Errorf("%d C files, and no circle between others can be excluded", len(needs))
 	}
 }
+
+// A document that names a test names one that there is.
+func TestDocumentsNameTestsThatExist(t *testing.T) {
+	var sources strings.Builder
+	documents, _ := filepath.Glob("../*.md")
+	more, _ := filepath.Glob("../*/*.md")
+	tests, _ := filepath.Glob("../*/*_test.go")
+	below, _ := filepath.Glob("../cmd/*/*_test.go")
+	for _, path := range append(tests, below...) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources.Write(text)
+	}
+	named := 0
+	for _, path := range append(documents, more...) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w{5,}`).FindAllString(string(text), -1) {
+			named++
+			if !strings.Contains(sources.String(), "func "+name) { // or the beginning of several
+				t.Errorf("%s: there is no %s", path, name)
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("%d tests named", named)
+	}
+}

@@ -60,7 +60,7 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("limit %s (RLIMIT_%s): below %d, with which no program starts", e.Name, strings.ToUpper(e.Name), e.Least)
+	return fmt.Sprintf("limit %s (RLIMIT_%s): below %d, too low to start a program", e.Name, strings.ToUpper(e.Name), e.Least)
 }
 
 // Startable fails if a session with these limits could not start its shell.

@@ -283,4 +283,4 @@ type HomeError struct {
 func (e *HomeError) Error() string { return fmt.Sprintf("home directory %s: %v", e.Path, e.Err) }
 func (e *HomeError) Unwrap() error { return e.Err }
 
-var errEarly = errors.New("the child ended before it was the session")
+var errEarly = errors.New("the child ended before the session began")

@@ -61,7 +61,7 @@ func (l *Leader) Alone() error {
 	case n < 0:
 		return fmt.Errorf("/proc/self/task: %w", err)
 	case n > 0:
-		return &SurpriseError{What: "threads that nothing is known of", Got: fmt.Sprint(n), Want: "0"}
+		return &SurpriseError{What: "unknown threads", Got: fmt.Sprint(n), Want: "0"}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (o *Session) Force(environ []string, terminal bool) (*Session, error) {
 	case terminal:
 		asked.Login = true
 	default:
-		return nil, errors.New("--forced-command: no command of the ssh client's, and no terminal for a login")
+		return nil, errors.New("--forced-command: the ssh client sent no command and has no terminal for a login")
 	}
 	return &asked, nil
 }

@@ -70,9 +70,10 @@ Arguments after the user go to the shell.
   -, -l, --login       login shell: fresh environment, home directory
   -c, --command CMD    pass -c CMD to the shell, in a session of its own
       --session-command CMD
-                       as -c, in the caller's session and on his terminal
+                       as -c, in the caller's session and terminal
   -f, --fast           pass -f to the shell
-  -s, --shell PATH     run this shell, if the target's own is in /etc/shells
+  -s, --shell PATH     run this shell; for callers other than root, only if
+                       the target's own is in /etc/shells
   -m, -p, --preserve-environment
                        keep the environment (not with --login)
   -w, --whitelist-environment LIST
@@ -84,14 +85,15 @@ Arguments after the user go to the shell.
                        default, if standard input and output are terminals)
   -T, --no-pty         no pseudo-terminal: the session has the caller's terminal
   -n, --non-interactive
-                       never ask: a prompt fails, standard input is not read
+                       never ask: a prompt fails; standard input is left
+                       to the session
       --forced-command
                        for command= in authorized_keys: run what the ssh client
                        asks for (SSH_ORIGINAL_COMMAND); implies -n
       --service NAME   this PAM service, one of Services in capsu.conf
   -C, --capabilities IAB  take this tuple instead of the grant; never more
       --drop LIST         take these off the Inheritable and Ambient set
-      --no-new-privs      nothing the session runs can gain privilege
+      --no-new-privs      nothing that the session runs can gain privilege
   -h, --help           show this text
   -V, --version        show the version
 `

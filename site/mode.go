@@ -60,7 +60,7 @@ func locked(found, want cap.Secbits) error {
 	for b := cap.Secbits(1); b <= aboutCapabilities; b <<= 2 {
 		lock := b << 1
 		if found&lock != 0 && (found^want)&(b|lock) != 0 {
-			return conflict("the securebits that capsu was started with (%#x) are locked, and %#x cannot be had", int(found), int(want))
+			return conflict("the securebits that capsu was started with (%#x) are locked, so %#x cannot be set", int(found), int(want))
 		}
 	}
 	return nil

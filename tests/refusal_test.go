@@ -77,7 +77,7 @@ func TestPamServiceThatCannotWorkIsRefused(t *testing.T) {
 		if err := os.Remove("/etc/pam.d/capsu"); err != nil {
 			t.Fatal(err)
 		}
-		expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "PAM service capsu: no file", "hint: ", "install.sh")
+		expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "PAM service capsu: no file", "hint: ", "pam.d(5)")
 	})
 	t.Run("empty", func(t *testing.T) {
 		stack(t, "")

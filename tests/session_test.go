@@ -76,7 +76,7 @@ func TestAChildThatIsKilledBeforeExecIsNoSession(t *testing.T) {
 	compile(t, "/opt/leave.so", "-shared", "-fPIC", "modules/leave.c", "-lpam")
 	stack(t, service+"session required /opt/leave.so death\n")
 	sessions, log := recorded(t), logged(t)
-	expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "the child ended before it was the session")
+	expectRefusal(t, capsu(t, "ghost", "-c", "echo in"), "the child ended before the session began")
 	if got := sessions(); !strings.HasSuffix(got, closedRecord) {
 		t.Errorf("records %q", got)
 	}

@@ -227,7 +227,7 @@ func sshNoPermission(t *testing.T, s *sshd) {
 		must(t, "rm", "-f", "/dev/log")
 	}
 	refused("other", "pam_authenticate: Authentication failure") // a target who is none
-	refused("asks", `prompt: "Password: ", and nobody may be asked`)
+	refused("asks", `prompt: "Password: " cannot be asked: prompts are off`)
 	file(t, "/etc/pam.d/capsu-ssh",
 		"auth required pam_permit.so\naccount required pam_deny.so\nsession required pam_permit.so\n", 0o644)
 	refused("key", "pam_acct_mgmt: ")
@@ -258,7 +258,7 @@ func sshPAMSpeaks(t *testing.T, s *sshd) {
 
 // -n in a script, without a forced command.
 func TestNonInteractiveAsksNobodyAndReadsNothing(t *testing.T) {
-	asked := "capsu: prompt: \"Password: \", and nobody may be asked\n" +
+	asked := "capsu: prompt: \"Password: \" cannot be asked: prompts are off\n" +
 		"capsu: hint: -n needs a PAM service that asks nothing; --service names another one\n"
 	for _, option := range []string{"-n", "--non-interactive"} {
 		r := call{args: []string{option, "ghost", "-c", "echo in the session"},

@@ -62,7 +62,7 @@ func sshStatuses(t *testing.T, s *sshd) {
 	expectExactly(t, "a shell that cannot be run", s.run("gone", "", "true"), "",
 		"capsu: /etc/passwd: permission denied\n", 126)
 	expectExactly(t, "no command and no terminal", s.run("key", ""),
-		"", "capsu: --forced-command: no command of the ssh client's, and no terminal for a login\n", 1)
+		"", "capsu: --forced-command: the ssh client sent no command and has no terminal for a login\n", 1)
 	expectExactly(t, "a service that is not listed", s.run("unlisted", "", "id"), "",
 		"capsu: --service capsu-l: may not be named\ncapsu: hint: Services in /etc/capsu.conf says which may be named\n", 1)
 }

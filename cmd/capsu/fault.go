@@ -46,12 +46,12 @@ func explain(fault error) error {
 	case front.BadGuard:
 		return badGuard("its uid is root's or the caller's")
 	case front.NotOurs:
-		return say.Hinted("take what preloads it out of /etc/ld.so.preload",
-			"%s: PAM modules would not find capsu's own function of that name, but a preloaded library's", f.Call)
+		return say.Hinted("take that library out of /etc/ld.so.preload",
+			"%s: a preloaded library defines this function, so PAM modules would not find capsu's", f.Call)
 	}
 	ids, err := os.ReadFile("/proc/self/uid_map")
 	if err == nil && strings.Join(strings.Fields(string(ids)), " ") != "0 0 4294967295" {
-		return say.Hinted("start capsu outside of it, or map its users and groups into it", "user namespace: %s: %w", f.Call, f.Err)
+		return say.Hinted("start capsu outside the namespace, or map more users and groups into it", "user namespace: %s: %w", f.Call, f.Err)
 	}
 	return fmt.Errorf("%s: %w", f.Call, f.Err)
 }
@@ -62,7 +62,7 @@ func noGuard() error {
 }
 
 func badGuard(why string) error {
-	return say.Hinted("give the user "+front.GuardName+" a uid that nobody logs in with", "guard user %s: %s", front.GuardName, why)
+	return say.Hinted("give the user "+front.GuardName+" a uid that no person uses", "guard user %s: %s", front.GuardName, why)
 }
 
 // explainPrivilege says why a file with capabilities gave none.
@@ -82,5 +82,5 @@ func explainPrivilege(path, setcap string) error {
 		}
 	}
 	return say.Hinted(setcap, "%s: cap_setuid, cap_setgid or cap_setpcap is not permitted "+
-		"(file capabilities incomplete, or a user namespace of its own)", path)
+		"(the file capabilities are incomplete, or capsu runs in a user namespace)", path)
 }

@@ -134,11 +134,11 @@ func hintOf(err error) string {
 	case say.HintOf(err) != "":
 		return say.HintOf(err)
 	case errors.As(err, &surprise):
-		return "a module of the PAM service has left the process another one than it was; take it out of the service"
+		return "a PAM module changed this process and did not restore it; take that module out of the PAM service"
 	case errors.As(err, &usage):
 		return "Try 'capsu --help'"
 	case errors.As(err, &beyond) && beyond.Bounding:
-		return "the process that started capsu lacks it too; start capsu from one that has it in its bounding set"
+		return "start capsu from a process that has it in its bounding set"
 	case errors.As(err, &beyond):
 		return fmt.Sprintf("as root: give capsu's file %v as well (setcap), or take ^%v from the rule", beyond.Capability, beyond.Capability)
 	case errors.As(err, &more):
@@ -148,31 +148,31 @@ func hintOf(err error) string {
 	case errors.As(err, &conflict):
 		return "an administrator can change that line, or what contradicts it: capsu.conf(5)"
 	case errors.As(err, &service):
-		return "the name service does not answer as it should; see whether getent(1) finds users and groups"
+		return "the name service fails; see whether getent(1) finds users and groups"
 	case errors.As(err, &rule):
-		return "no session is opened with a file that cannot be relied on; root can mend it"
+		return "capsu opens no session while this file has a fault; 'capsuctl check' says what to correct"
 	case errors.As(err, &stack):
-		return "see syslog (authpriv) for what libpam could not load"
+		return "the system log (authpriv) says what libpam could not load"
 	case errors.As(err, &prompt):
 		return "-n needs a PAM service that asks nothing; --service names another one"
 	case errors.Is(err, pamconv.ErrEndOfInput):
 		return "the stack asks for a password; give it on a terminal, or as the first line of standard input"
 	case errors.Is(err, pamconv.ErrHelper):
-		return "it was killed, or too many processes: the limit RLIMIT_NPROC of the caller is reached (ulimit -u)"
+		return "it was killed, or the caller's limit RLIMIT_NPROC is reached (ulimit -u)"
 	case errors.Is(err, pamconv.ErrBackground):
 		return "bring it to the foreground: fg"
 	case errors.As(err, &call) && call.AccountExpired():
 		return "an administrator can renew the account: chage -E"
 	case errors.As(err, &call):
-		return "a module of the PAM service refuses; syslog (authpriv) may say why"
+		return "a PAM module refused; the system log (authpriv) may say why"
 	case errors.Is(err, unix.EAGAIN):
-		return "too many processes: the limit RLIMIT_NPROC of the caller, the target or the guard is reached (ulimit -u)"
+		return "too many processes: the caller, the target or the guard has reached the limit RLIMIT_NPROC (ulimit -u)"
 	case errors.As(err, &limit):
-		return "raise it: " + limit.Name + " in limits.conf, if pam_limits has set it, else the limit of the caller (ulimit)"
+		return "raise it: " + limit.Name + " in limits.conf if pam_limits set it, otherwise the caller's limit (ulimit)"
 	case errors.Is(err, unix.EMFILE):
-		return "too many open files: the limit RLIMIT_NOFILE of the caller or the target is reached (ulimit -n)"
+		return "too many open files: the caller or the target has reached the limit RLIMIT_NOFILE (ulimit -n)"
 	case errors.Is(err, unix.ENOMEM):
-		return "no memory: perhaps the limit RLIMIT_AS, RLIMIT_DATA or RLIMIT_STACK of the target (ulimit -v, -d, -s)"
+		return "not enough memory: the target's limit RLIMIT_AS, RLIMIT_DATA or RLIMIT_STACK may be too low (ulimit -v, -d, -s)"
 	case errors.Is(err, unix.E2BIG):
 		return "arguments and environment are too large for the limit RLIMIT_STACK (ulimit -s)"
 	}

@@ -61,7 +61,7 @@ func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 func TestARefusedPromptIsToldToThePersonAndNotToTheKeysHolder(t *testing.T) {
 	refused := &pamconv.Error{Call: "pam_authenticate", Status: pam.ErrConv, Conversation: &pamconv.PromptError{Text: "Token for ghost: "}}
 	err := authentication("capsu", false, refused)
-	if err == nil || err.Error() != `prompt: "Token for ghost: ", and nobody may be asked` || hintOf(err) == "" {
+	if err == nil || err.Error() != `prompt: "Token for ghost: " cannot be asked: prompts are off` || hintOf(err) == "" {
 		t.Errorf("-n: %v, hint %q", err, hintOf(err))
 	}
 	err = authentication("capsu", true, refused)

@@ -43,7 +43,7 @@ func (s *session) configureFor(t *target) (err error) {
 		return err
 	}
 	if less := s.o.Narrow != nil || s.o.Drop != nil; less && t.user.UID == 0 && t.securebits&cap.SecbitNoRoot == 0 {
-		return say.Hinted("CapabilitiesRootRevoke on makes the tuple count for it",
+		return say.Hinted("with CapabilitiesRootRevoke on, a session with uid 0 has only its tuple",
 			"-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off")
 	}
 	if s.start.Caller == 0 && c.RootRevoke {

@@ -54,7 +54,7 @@ func (s *session) openTerminal() error {
 	o, t := s.o, s.target
 	if !wantsPty(o, s.conf.Pty) {
 		if (!o.HasCommand || o.SameSession) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
-			s.voice.warn(errors.New("no pseudo-terminal: what runs in the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
+			s.voice.warn(errors.New("no pseudo-terminal: programs of the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
 		}
 		return nil
 	}

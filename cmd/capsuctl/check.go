@@ -33,7 +33,7 @@ const (
 func check(args []string) int {
 	f := flags("check [options] [FILE]")
 	prog := f.String("program", "", "compare with the file capabilities of this capsu")
-	conf := f.String("conf", site.DefaultFile, "read this site configuration; of who else may write it nothing is said")
+	conf := f.String("conf", site.DefaultFile, "read this site configuration, for example a draft, whoever may write it")
 	asJSON := f.Bool("json", false, "print JSON")
 	if status, done := parse(f, args, "[FILE]"); done {
 		return status
@@ -114,7 +114,7 @@ func (c *checker) run(conf *site.Config) (err error) {
 			return err
 		}
 		if r.NotText != nil {
-			c.find(r.Line, "%v: pam_cap.so takes it for part of a word, capsu opens no session for whom no line above names", r.NotText)
+			c.find(r.Line, "%v: pam_cap.so takes it for part of a word, capsu opens no session for a target that no line above names", r.NotText)
 		}
 		if r.Length > 4095 {
 			c.find(r.Line, "%d bytes: pam_cap.so reads what follows the first 4095 as another rule, capsu reads one", r.Length)

@@ -35,13 +35,13 @@ type explanation struct {
 func explain(args []string) int {
 	f := flags("explain [options] USER")
 	var p policy.Parameters
-	f.StringVar(&p.File, "config", "", "read this policy; of who else may write it is only warned")
-	f.StringVar(&p.Default, "default", "", "what a user without a rule gets, as pam_cap.so's default=")
-	f.BoolVar(&p.Require, "require", false, "a user without a rule is refused, as CapabilityRequire on")
+	f.StringVar(&p.File, "config", "", "read this policy; warn only, if others may write it")
+	f.StringVar(&p.Default, "default", "", "what a user without a rule gets, as pam_cap.so has it with default=")
+	f.BoolVar(&p.Require, "require", false, "refuse a user without a rule, as CapabilityRequire on does")
 	autoauth := f.Bool("autoauth", false, "answer authenticate as pam_cap.so does with autoauth")
-	caller := f.String("caller", "", "who asks (default: anybody but root)")
+	caller := f.String("caller", "", "the caller (default: a user other than root whom no Caller block names)")
 	prog := f.String("program", "", "compare with the file capabilities of this capsu")
-	showSite := f.Bool("site", false, "show instead every setting of capsu.conf for caller and user, and where it is from")
+	showSite := f.Bool("site", false, "show every setting of capsu.conf for caller and user instead, and its origin")
 	asJSON := f.Bool("json", false, "print JSON")
 	if status, done := parse(f, args, "USER"); done {
 		return status

@@ -21,9 +21,9 @@ var own = map[cap.Value]string{
 	cap.SETUID:      "becomes the guard, uid 0 while modules run, and the target",
 	cap.SETGID:      "takes the target's groups",
 	cap.SETPCAP:     "sets Inheritable and Bounding, and the securebits with which uid 0 is worth no more",
-	cap.KILL:        "ends a session that is the target's",
-	cap.CHOWN:       "gives a terminal to the session and back",
-	cap.AUDIT_WRITE: "the modules' audit records",
+	cap.KILL:        "ends a session that changed its uid",
+	cap.CHOWN:       "gives a terminal to the target, and takes it back",
+	cap.AUDIT_WRITE: "writes audit records, its own and those of modules",
 }
 
 // services are those whose stacks count.

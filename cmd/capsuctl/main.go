@@ -29,12 +29,11 @@ const (
 const usage = `Usage: capsuctl COMMAND [options]
 
   explain USER    what USER would get, from which file and line, and why
-  check [FILE]    every finding of capsu.conf and of the policy (default: as it says)
+  check [FILE]    every finding in capsu.conf and the policy (default: as capsu.conf names it)
   filecaps        the smallest set of file capabilities this site needs
 
 'capsuctl COMMAND --help' shows a command's options, 'capsuctl --version' the
-version. Status 0: good, 1: findings
-or an error, 2: bad usage.
+version. Status 0: good, 1: findings or an error, 2: bad usage.
 `
 
 var commands = map[string]func(args []string) int{
