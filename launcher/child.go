@@ -17,12 +17,18 @@ import (
 
 	"capsu/capability"
 	"capsu/front"
-	"capsu/privilege"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
+
+// Raiser raises privilege for the time of a function: privilege.Leader. Without it f may
+// signal what the session's uid may.
+type Raiser interface {
+	With(f func() error) error
+	WithOrWithout(f func() error) error
+}
 
 // Child is the running session.
 type Child struct {
@@ -65,7 +71,7 @@ func (c *Child) Tuple() (*cap.IAB, error) {
 // Launch forks on this thread, the one that ran PAM, and returns when the
 // session runs its shell or has failed to. warn gets what does not prevent the
 // session. A child that failed has been waited for.
-func Launch(l *privilege.Leader, s *Spec, f *front.Front, warn func(error)) (*Child, error) {
+func Launch(l Raiser, s *Spec, f *front.Front, warn func(error)) (*Child, error) {
 	c := &Child{pidfd: -1, group: s.NewSession, path: s.Path,
 		terminal: s.Terminal, foreground: s.Foreground, remote: s.Remote, lead: -1, stops: -1, command: -1}
 	pipe, lead := []int{-1, -1}, [2]int{-1, -1}
@@ -218,9 +224,11 @@ func (c *Child) started(pipe int, f *front.Front, home string, warn func(error))
 		if err := beyond(r.step, uint64(r.want), uint64(r.got)); err != nil {
 			return err
 		}
-		return &StepError{C.GoString(C.child_step_name(r.step)), cause, uint64(r.want), uint64(r.got)}
+		return &StepError{stepName(uint32(r.step)), cause, uint64(r.want), uint64(r.got)}
 	}
 }
+
+func stepName(step uint32) string { return C.GoString(C.child_step_name(C.int(step))) }
 
 // StepError says at which step the child could not become the session.
 type StepError struct {

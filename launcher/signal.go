@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"unsafe"
 
-	"capsu/privilege"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +38,7 @@ func (c *Child) kill(sig unix.Signal) error {
 
 // signal sends with the right to, whatever uid the session has taken.
 // SIGKILL is for its leader, too.
-func signal(l *privilege.Leader, c *Child, signals ...unix.Signal) error {
+func signal(l Raiser, c *Child, signals ...unix.Signal) error {
 	return l.WithOrWithout(func() error {
 		for _, sig := range signals {
 			if err := c.kill(sig); err != nil && err != unix.ESRCH {
@@ -58,7 +56,7 @@ func signal(l *privilege.Leader, c *Child, signals ...unix.Signal) error {
 
 // resume continues the session after a stop. A leader does it for its child;
 // without one and in our own process group it is for all that stopped there.
-func resume(l *privilege.Leader, c *Child, foreground bool) error {
+func resume(l Raiser, c *Child, foreground bool) error {
 	if c.lead >= 0 {
 		order := []byte{C.LEAD_BACKGROUND}
 		if foreground {
@@ -130,7 +128,7 @@ func (c *Child) report() (status unix.WaitStatus, news bool) {
 
 // endLeader ends the leader of a session whose command has ended, and waits
 // for it: the kernel hangs up what the session has left on its terminal.
-func endLeader(l *privilege.Leader, c *Child) error {
+func endLeader(l Raiser, c *Child) error {
 	if c.reaped {
 		return nil // somebody has killed it
 	}
@@ -165,7 +163,7 @@ func reapKilled(pid int) error {
 }
 
 // End kills a session that must not go on, and waits for it.
-func End(l *privilege.Leader, c *Child) error {
+func End(l Raiser, c *Child) error {
 	defer c.close()
 	err := signal(l, c, unix.SIGKILL)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"capsu/front"
-	"capsu/privilege"
 	"capsu/relay"
 	"capsu/tty"
 
@@ -31,7 +30,7 @@ const (
 
 // waiting is a session that runs, or is stopped.
 type waiting struct {
-	l          *privilege.Leader
+	l          Raiser
 	c          *Child
 	front      *front.Front
 	relay      *relay.Relay  // nil: the session has the caller's terminal, or none
@@ -52,7 +51,7 @@ type waiting struct {
 // not heard the key itself. When the session stops, so does the front, and when
 // the front goes on, the session does. If Wait cannot wait any longer it ends
 // the session: nobody else would.
-func Wait(l *privilege.Leader, c *Child, f *front.Front, grace time.Duration) (*Result, error) {
+func Wait(l Raiser, c *Child, f *front.Front, grace time.Duration) (*Result, error) {
 	w := &waiting{l: l, c: c, front: f, grace: grace, foreground: c.terminal == nil || c.foreground}
 	if c.terminal != nil {
 		w.relay = relay.New(c.terminal, 0, 1)
