@@ -80,7 +80,9 @@ var (
 // PromptError is a prompt that was refused (Conversation.Refuse).
 type PromptError struct{ Text string }
 
-func (e *PromptError) Error() string { return fmt.Sprintf("%q cannot be asked: prompts are off", e.Text) }
+func (e *PromptError) Error() string {
+	return fmt.Sprintf("%q cannot be asked: prompts are off", e.Text)
+}
 
 // RespondPAM answers one message. It is called back from C on the leader, so
 // nothing may leave it but by return: a panic becomes an error, PAM_CONV_ERR.
