@@ -1,6 +1,7 @@
 package main
 
 /*
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 #include <unistd.h>
 */
 import "C"
