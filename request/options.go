@@ -6,6 +6,7 @@
 package request
 
 /*
+#cgo CFLAGS: -Wall -Wextra -Wshadow -Werror -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 #include <getopt.h>
 #include <stdlib.h>
 
