@@ -110,7 +110,7 @@ func (f *Front) WantsEnd() (end bool) {
 func (f *Front) Gone() bool {
 	fds := []unix.PollFd{{Fd: int32(f.FD)}}
 	n, err := unix.Poll(fds, 0)
-	return f.closed || err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
+	return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
 }
 
 // RequestStop asks the front to stop its process group as the terminal would,

@@ -48,7 +48,7 @@ var othersTrials = map[string]trial{
 	"sss_gss":      {servers: sssd, answer: true},
 
 	"radius_auth":          {servers: []string{"radius"}, answer: true},
-	"radius_auth/password": {servers: []string{"radius"}, input: "wrong\n" + newOnes, answer: true},
+	"radius_auth/password": {older: true, servers: []string{"radius"}, input: "wrong\n" + newOnes, answer: true},
 	"radius_auth/auth":     {servers: []string{"radius"}, input: password + "\n", log: true},
 
 	"tmpdir":         {reset: "rm -rf /tmp/user", left: tmpdirs},

@@ -27,6 +27,8 @@ type trial struct {
 	// unseen says why its work does not show here. It must be the same as under su all the
 	// same.
 	unseen string
+	// older says that only the module of Debian 12 has this phase.
+	older bool
 	// elsewhere is what the module needs on the other Debian only.
 	elsewhere []cap.Value
 	// differs is the reason of a difference and its remedy, for every caller.

@@ -133,7 +133,7 @@ func rows(t *testing.T) (all []row) {
 	}
 	for key := range trials {
 		name, _, _ := strings.Cut(key, "/")
-		if !used[key] && files[name] != "" {
+		if !used[key] && files[name] != "" && !trials[key].older {
 			t.Errorf("%s: a trial for a phase that the module does not have", key)
 		}
 	}
