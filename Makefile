@@ -33,10 +33,7 @@ check:
 	./tests/run
 
 one:
-	$(GO) test -c -tags privileged -o build/one.test ./tests
-	GO=$(GO) CAPSU_UNDER_TEST=$(UNDER) tests/world sh -c \
-		'./install.sh --prefix /opt --caps cap_net_bind_service,cap_net_raw && \
-		cd tests && exec ../build/one.test -test.v -test.run "$$0"' '$(TEST)'
+	CAPSU_UNDER_TEST=$(UNDER) GO=$(GO) tests/one '$(TEST)' -test.v
 
 trixie:
 	tests/trixie
