@@ -1,5 +1,5 @@
 /*
- * arm.c - are modules going to find our functions? And the handlers of fork(3).
+ * arm.c - the start: checks that modules will bind to this program's functions.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -17,15 +17,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* All that the program defines in place of the C library's. A test reads the
- * program's dynamic symbols and compares. */
+/* The functions that this program defines. A test compares them with the program's
+ * dynamic symbols. */
 static const struct { const char *name; void *ours; } defined[] = {
 #define X(name) {#name, (void *)name},
 	INTERPOSE_DEFINES(X)
 #undef X
 };
 
-static const char *not_ours(void)
+/* Returns the first function that modules would not find here, or that the C library
+ * does not have. */
+static const char *first_not_ours(void)
 {
 	Dl_info library, where;
 
@@ -40,7 +42,7 @@ static const char *not_ours(void)
 
 const char *interpose_arm(const char **name)
 {
-	if ((*name = not_ours()))
+	if ((*name = first_not_ours()))
 		return "exported function";
-	return watch_forks() != 0 ? "pthread_atfork" : NULL;
+	return fork_watch() != 0 ? "pthread_atfork" : NULL;
 }

@@ -1,17 +1,17 @@
 /*
- * fork.c - what a process that a module forks is: what su would have forked.
+ * fork.c - gives a process that a module forks the ids and sets it has under su.
  *
- * The handlers run around every fork(3) of the process. For a module's child:
- * the caller's real uid, the effective and saved ones of the module, the
- * caller's securebits, so that uid 0 is worth the bounding set again, and of
- * that no more than capsu's own permitted set; the session's limits, as far as
- * they are set by then. The library's other ways to start a process go by fork
- * (spawn.c).
+ * The handlers run around every fork(3). A module's child gets the caller's real uid,
+ * the module's effective and saved uid, and the session's limits as they are by then.
+ * It gets the caller's securebits, so that uid 0 has the bounding set again, which is
+ * cut to capsu's permitted set. The C library's other ways to start a process call fork
+ * too (spawn.c).
  *
- * Where CapabilitiesSet has taken CAP_SETUID or CAP_SETPCAP it has no capability, and
- * the module's effective uid: the bounding set could not be cut, nor the caller's uid be had.
+ * If CapabilitiesSet has taken CAP_SETUID or CAP_SETPCAP, the child has the module's
+ * effective uid and no capability, because it could not take the caller's uid or cut
+ * the bounding set.
  *
- * MUST end a child that cannot become that.
+ * MUST end a child that cannot be given this.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -25,40 +25,40 @@
 #include <unistd.h>
 
 static __thread struct {
-	struct as_root root;
+	struct privilege_as_root root;
 	int module;       /* a module forks on the leader */
-	struct ids ids;   /* as the kernel had them */
-	uint64_t e;
+	struct ids ids;   /* the kernel's, before the fork */
+	uint64_t e;       /* Effective, before the fork */
 } forking;
 
 static void before(void)
 {
 	struct sets now;
 
-	forking.module = modules_run();
-	forking.ids = ids_now();
+	forking.module = privilege_modules_run();
+	forking.ids = privilege_ids();
 	forking.e = sets_read(&now) == 0 ? now.e : 0;
-	as_root_begin(&forking.root);
+	privilege_as_root_begin(&forking.root);
 }
 
 static void in_parent(void)
 {
-	as_root_end(&forking.root);
+	privilege_as_root_end(&forking.root);
 }
 
-/* The saved uid that stands for the caller's is the guard's, and so is root's,
- * where the target is root. */
-static uid_t saved(void)
+/* The kernel's saved uid may be the guard's. To modules that stands for the caller's,
+ * or for root's if the target is root. */
+static uid_t saved_uid(void)
 {
 	if (forking.ids.s != privilege.guard)
 		return forking.ids.s;
 	return privilege.saved_is_callers ? privilege.caller : 0;
 }
 
-/* No more than capsu has: then uid 0 may be worth that. What a module has made
- * impossible by giving up capabilities, or by locking bits, stays undone, as long as
- * uid 0 is worth nothing. */
-static void bound(void)
+/* Cuts the bounding set to capsu's permitted set, then restores the caller's securebits,
+ * which give uid 0 the bounding set. If a module has given up the capability for that or
+ * has locked bits, NOROOT stays on, and uid 0 has no capability. */
+static void restore_root(void)
 {
 	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 
@@ -73,32 +73,32 @@ static void bound(void)
 		die("a module's process: securebits");
 }
 
-/* Of a module that has given up CAP_SETUID the process is uid 0 without a
- * capability; anything, but not the guard. */
+/* If a module has given up CAP_SETUID, its child is uid 0 without a capability. It must
+ * not be the guard. */
 static void become(struct ids ids)
 {
 	if (raw(SYS_setresuid, ids.r, ids.e, ids.s) < 0 && raw(SYS_setresuid, 0, ids.e, 0) < 0)
 		die("a module's process: setresuid");
-	/* After the uid, which the kernel holds to the limit of processes. */
+	/* After the uid: the kernel checks RLIMIT_NPROC when the uid changes. */
 	if (sets_effective(~0ULL) < 0 || limits_apply() < 0)
 		die("a module's process: limits");
 }
 
-static void become_helper(void)
+static void become_callers(void)
 {
-	struct ids ids = {forking.ids.r == privilege.guard ? privilege.caller : forking.ids.r, forking.ids.e, saved()};
+	struct ids ids = {forking.ids.r == privilege.guard ? privilege.caller : forking.ids.r, forking.ids.e, saved_uid()};
 
 	if (sets_effective(~0ULL) < 0)
 		die("a module's process: capset");
-	bound();
+	restore_root();
 	become(ids);
 	if (sets_effective(forking.e) < 0 || privilege_hide() < 0)
 		die("a module's process: capset");
 }
 
-/* Of a leader that closes as the guard: no capability, and not the guard, who may
- * signal other sessions. The caller's real uid needs CAP_SETUID. */
-static void become_least(void)
+/* For a leader that closes as the guard. The child has no capability. It must not be
+ * the guard, which may signal other sessions; the caller's real uid needs CAP_SETUID. */
+static void become_powerless(void)
 {
 	const struct sets none = {0, 0, 0};
 	uid_t e = forking.ids.e;
@@ -115,8 +115,8 @@ void interpose_end_in_child(void)
 	privilege.ending = 1;
 }
 
-/* The target's already. */
-static void become_late_helper(void)
+/* For pam_end in the session's child, which has the target's ids already. */
+static void become_sessions(void)
 {
 	struct sets now;
 
@@ -129,8 +129,8 @@ static void become_late_helper(void)
 		die("a module's process: limits");
 }
 
-/* The caller's dispositions, not the monitor's: what that catches exec makes the
- * default, and what it ignores for itself must not stay ignored. */
+/* Restores the caller's dispositions. exec(2) resets the signals that the monitor
+ * catches, but not SIGTTIN and SIGTTOU, which it ignores. */
 static void restore_signals(void)
 {
 	for (int sig = 1; sig < 32; sig++)
@@ -143,22 +143,22 @@ static void restore_signals(void)
 static void in_child(void)
 {
 	if (!forking.module) {
-		as_root_end(&forking.root); /* the session, which goes on in C; or a helper of a powerless thread's */
+		privilege_as_root_end(&forking.root); /* the session's child, or a child of a powerless thread */
 		if (privilege.ending)
-			become_late_helper();
+			become_sessions();
 		return;
 	}
 	restore_signals();
 	if (!privilege_may_act_as_root())
-		become_least();
+		become_powerless();
 	else if (privilege.caller != 0)
-		become_helper();
+		become_callers();
 	else if (limits_apply() < 0)
 		die("a module's process: limits");
 	privilege.calling = 0;
 }
 
-int watch_forks(void)
+int fork_watch(void)
 {
 	return pthread_atfork(before, in_parent, in_child);
 }

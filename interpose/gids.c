@@ -1,7 +1,7 @@
 /*
- * gids.c - the C library's functions that change gids and groups, as modules meet
- * them: a change is the calling thread's alone. The kernel's answers are right as
- * they are, for the leader has the gids that it has under su.
+ * gids.c - the C library's functions that change gids and groups. Here they change the
+ * calling thread alone. Functions that read gids need no replacement: the leader has
+ * the gids that su has.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -14,7 +14,7 @@
 
 int setgid(gid_t gid)
 {
-	return armed() ? (int)raw(SYS_setgid, gid) : LIBRARYS(int (*)(gid_t), setgid, gid);
+	return armed() ? (int)raw(SYS_setgid, gid) : LIBC(int (*)(gid_t), setgid, gid);
 }
 
 int setegid(gid_t gid)
@@ -23,22 +23,22 @@ int setegid(gid_t gid)
 		errno = EINVAL;
 		return -1;
 	}
-	return armed() ? (int)raw(SYS_setresgid, -1, gid, -1) : LIBRARYS(int (*)(gid_t), setegid, gid);
+	return armed() ? (int)raw(SYS_setresgid, -1, gid, -1) : LIBC(int (*)(gid_t), setegid, gid);
 }
 
 int setregid(gid_t r, gid_t e)
 {
-	return armed() ? (int)raw(SYS_setregid, r, e) : LIBRARYS(int (*)(gid_t, gid_t), setregid, r, e);
+	return armed() ? (int)raw(SYS_setregid, r, e) : LIBC(int (*)(gid_t, gid_t), setregid, r, e);
 }
 
 int setresgid(gid_t r, gid_t e, gid_t s)
 {
-	return armed() ? (int)raw(SYS_setresgid, r, e, s) : LIBRARYS(int (*)(gid_t, gid_t, gid_t), setresgid, r, e, s);
+	return armed() ? (int)raw(SYS_setresgid, r, e, s) : LIBC(int (*)(gid_t, gid_t, gid_t), setresgid, r, e, s);
 }
 
 int setgroups(size_t n, const gid_t *groups)
 {
-	return armed() ? (int)raw(SYS_setgroups, n, groups) : LIBRARYS(int (*)(size_t, const gid_t *), setgroups, n, groups);
+	return armed() ? (int)raw(SYS_setgroups, n, groups) : LIBC(int (*)(size_t, const gid_t *), setgroups, n, groups);
 }
 
 int initgroups(const char *user, gid_t gid)
@@ -47,7 +47,7 @@ int initgroups(const char *user, gid_t gid)
 	int room = 64, n = room, done = -1;
 
 	if (!armed())
-		return LIBRARYS(int (*)(const char *, gid_t), initgroups, user, gid);
+		return LIBC(int (*)(const char *, gid_t), initgroups, user, gid);
 	while ((more = realloc(groups, (size_t)room * sizeof *groups))) {
 		groups = more;
 		n = room;

@@ -1,20 +1,19 @@
 /*
- * ids.c - the C library's functions that tell and change identities, as modules
- * meet them. Each is defined here for two reasons.
+ * ids.c - the C library's functions that read and change uids, for two reasons.
  *
- * The first: glibc's own change every thread of the process and abort it where
- * one cannot. Here a change is the calling thread's alone, as setfsuid(2) is.
- * initgroups and ruserok call them inside of glibc, so they are here, too.
+ * First, glibc's own change every thread of the process, and abort it if one cannot.
+ * These change the calling thread alone, as setfsuid(2) does. glibc's initgroups and
+ * ruserok call glibc's own, so the program defines them too (gids.c, rhosts.c).
  *
- * The second: the leader's real uid is the guard's while modules run, because
- * whoever has a process's real uid may signal it. A module finds the caller's
- * there, as under su: getuid tells it, and "back to the real uid" is to the
- * guard's. The saved uid is read the same way. The effective uid is the kernel's.
+ * Second, the leader's real uid is the guard's while modules run, because a process may
+ * signal another of the same real uid. Modules see the caller's uid there, as under su:
+ * getuid returns it, and a change to it becomes a change to the guard's. The same goes
+ * for the saved uid. The effective uid is the kernel's.
  *
  * MUST follow the kernel's rules (setuid(2), setreuid(2), setresuid(2)) as if
  *   the real uid were the caller's.
  * MUST let no real or saved uid of the leader be the caller's.
- * MUST be the C library's own in a process that is not armed.
+ * MUST call the C library's in a process that is not armed.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -27,12 +26,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SAME ((uid_t)-1) /* in a call: as it is */
+#define SAME ((uid_t)-1) /* as an argument: no change */
 
-/* As a module sees the leader. */
-static struct ids seen(void)
+/* Returns the leader's uids as modules see them. */
+static struct ids seen_ids(void)
 {
-	struct ids k = ids_now();
+	struct ids k = privilege_ids();
 
 	if (k.r == privilege.guard)
 		k.r = privilege.caller;
@@ -46,32 +45,32 @@ static int one_of(uid_t id, struct ids ids)
 	return id == SAME || id == ids.r || id == ids.e || id == ids.s;
 }
 
-/* CAP_SETUID for one call that the kernel's rule would allow without it if the
+/* Makes one call with CAP_SETUID. The kernel would allow the call without it if the
  * real uid were the caller's. */
-static long by_right(long number, uid_t r, uid_t e, uid_t s)
+static long call_by_right(long number, uid_t r, uid_t e, uid_t s)
 {
 	struct sets before, after;
 
 	if (sets_read(&before) < 0 || sets_effective(before.e | BIT(CAP_SETUID)) < 0)
 		return -1;
-	uid_t was = ids_now().e;
+	uid_t was = privilege_ids().e;
 	long done = raw(number, r, e, s);
 	int err = errno, fixes = !(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NO_SETUID_FIXUP);
-	/* What the change itself gave or took stays. */
+	/* Keep what the change of uids itself added to Effective or took from it. */
 	if (PERSIST(sets_read(&after)) < 0)
 		die("capget");
-	if (!(fixes && was != 0 && ids_now().e == 0) && PERSIST(sets_effective(after.e & ~(BIT(CAP_SETUID) & ~before.e))) < 0)
+	if (!(fixes && was != 0 && privilege_ids().e == 0) && PERSIST(sets_effective(after.e & ~(BIT(CAP_SETUID) & ~before.e))) < 0)
 		die("capset");
 	errno = err;
 	return done;
 }
 
-/* Change the leader's uids to what a module has asked for; want.e may be SAME.
- * may says that the kernel would let it. */
+/* Changes the leader's uids to those that a module asks for; want.e may be SAME. may
+ * tells whether the kernel's rules allow it. */
 static int change(struct ids want, int may)
 {
 	struct ids k = want;
-	uid_t e = want.e == SAME ? ids_now().e : want.e;
+	uid_t e = want.e == SAME ? privilege_ids().e : want.e;
 
 	if (!may) {
 		errno = EPERM;
@@ -81,40 +80,40 @@ static int change(struct ids want, int may)
 		k.r = privilege.guard;
 	if (want.s == privilege.caller || (want.s == 0 && e == 0 && privilege.during.s == privilege.guard))
 		k.s = privilege.guard;
-	/* To a leader that closes as the guard only its own uids are open, as they are. */
-	if (!privilege_may_act_as_root() && want.s == seen().s)
-		k.s = ids_now().s;
-	if (raw(SYS_setresuid, k.r, k.e, k.s) < 0 && by_right(SYS_setresuid, k.r, k.e, k.s) < 0)
+	/* A leader that closes as the guard can only take uids that it has. */
+	if (!privilege_may_act_as_root() && want.s == seen_ids().s)
+		k.s = privilege_ids().s;
+	if (raw(SYS_setresuid, k.r, k.e, k.s) < 0 && call_by_right(SYS_setresuid, k.r, k.e, k.s) < 0)
 		return -1;
 	privilege.saved_is_callers = want.s == privilege.caller;
 	return 0;
 }
 
-static int may_set(int capability)
+static int is_effective(int capability)
 {
 	struct sets now;
 
 	return sets_read(&now) == 0 && now.e & BIT(capability);
 }
 
-static struct ids with(struct ids now, uid_t r, uid_t e, uid_t s)
+static struct ids ids_with(struct ids now, uid_t r, uid_t e, uid_t s)
 {
 	return (struct ids){r == SAME ? now.r : r, e == SAME ? now.e : e, s == SAME ? now.s : s};
 }
 
 int module_setresuid(uid_t r, uid_t e, uid_t s)
 {
-	struct ids now = seen(), want = with(now, r, e, s);
+	struct ids now = seen_ids(), want = ids_with(now, r, e, s);
 
 	if (e == SAME && want.r == now.r && want.s == now.s)
-		want.e = SAME; /* nothing changes, nor does the file system's uid */
-	return change(want, may_set(CAP_SETUID) || (one_of(r, now) && one_of(e, now) && one_of(s, now)));
+		want.e = SAME; /* nothing changes, so the file system's uid must not either */
+	return change(want, is_effective(CAP_SETUID) || (one_of(r, now) && one_of(e, now) && one_of(s, now)));
 }
 
 int module_setreuid(uid_t r, uid_t e)
 {
-	struct ids now = seen(), want = with(now, r, e, SAME);
-	int may = may_set(CAP_SETUID) || ((r == SAME || r == now.r || r == now.e) && one_of(e, now));
+	struct ids now = seen_ids(), want = ids_with(now, r, e, SAME);
+	int may = is_effective(CAP_SETUID) || ((r == SAME || r == now.r || r == now.e) && one_of(e, now));
 
 	if (r != SAME || (e != SAME && e != now.r))
 		want.s = want.e;
@@ -123,13 +122,13 @@ int module_setreuid(uid_t r, uid_t e)
 
 int module_setuid(uid_t uid)
 {
-	struct ids now = seen();
+	struct ids now = seen_ids();
 
 	if (uid == SAME) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (may_set(CAP_SETUID))
+	if (is_effective(CAP_SETUID))
 		return change((struct ids){uid, uid, uid}, 1);
 	return change((struct ids){now.r, uid, now.s}, uid == now.r || uid == now.s);
 }
@@ -137,31 +136,31 @@ int module_setuid(uid_t uid)
 int module_setfsuid(uid_t uid)
 {
 	int before = (int)raw(SYS_setfsuid, uid);
-	struct ids now = seen();
+	struct ids now = seen_ids();
 
 	if (uid != SAME && (uid == now.r || uid == now.s) && (uid_t)raw(SYS_setfsuid, SAME) != uid)
-		by_right(SYS_setfsuid, uid, 0, 0);
+		call_by_right(SYS_setfsuid, uid, 0, 0);
 	return before;
 }
 
-/* The definitions. Who called is noted, for the message about a module that leaves
- * the leader another one than it was. When root calls all is uid 0, and the
- * kernel's answers are right as they are. */
-#define FROM_MODULE() (modules_run() && (privilege.changed_from = __builtin_return_address(0), privilege.caller != 0))
+/* FROM_MODULE tells whether a module's call needs the rules above. If root calls, every
+ * uid is 0 and it does not. It notes the calling code, so that a message can name the
+ * module that has left other ids than it found. */
+#define FROM_MODULE() (privilege_modules_run() && (privilege.changed_from = __builtin_return_address(0), privilege.caller != 0))
 
 uid_t getuid(void)
 {
 	uid_t r = (uid_t)raw(SYS_getuid);
 
-	return r == privilege.guard && privilege.caller != 0 && modules_run() ? privilege.caller : r;
+	return r == privilege.guard && privilege.caller != 0 && privilege_modules_run() ? privilege.caller : r;
 }
 
 int getresuid(uid_t *r, uid_t *e, uid_t *s)
 {
 	int done = (int)raw(SYS_getresuid, r, e, s);
 
-	if (done == 0 && privilege.caller != 0 && modules_run()) {
-		struct ids now = seen();
+	if (done == 0 && privilege.caller != 0 && privilege_modules_run()) {
+		struct ids now = seen_ids();
 		*r = now.r;
 		*e = now.e;
 		*s = now.s;
@@ -172,14 +171,14 @@ int getresuid(uid_t *r, uid_t *e, uid_t *s)
 int setuid(uid_t uid)
 {
 	if (!armed())
-		return LIBRARYS(int (*)(uid_t), setuid, uid);
+		return LIBC(int (*)(uid_t), setuid, uid);
 	return FROM_MODULE() ? module_setuid(uid) : (int)raw(SYS_setuid, uid);
 }
 
 int seteuid(uid_t uid)
 {
 	if (!armed())
-		return LIBRARYS(int (*)(uid_t), seteuid, uid);
+		return LIBC(int (*)(uid_t), seteuid, uid);
 	if (uid == SAME) {
 		errno = EINVAL;
 		return -1;
@@ -190,14 +189,14 @@ int seteuid(uid_t uid)
 int setreuid(uid_t r, uid_t e)
 {
 	if (!armed())
-		return LIBRARYS(int (*)(uid_t, uid_t), setreuid, r, e);
+		return LIBC(int (*)(uid_t, uid_t), setreuid, r, e);
 	return FROM_MODULE() ? module_setreuid(r, e) : (int)raw(SYS_setreuid, r, e);
 }
 
 int setresuid(uid_t r, uid_t e, uid_t s)
 {
 	if (!armed())
-		return LIBRARYS(int (*)(uid_t, uid_t, uid_t), setresuid, r, e, s);
+		return LIBC(int (*)(uid_t, uid_t, uid_t), setresuid, r, e, s);
 	return FROM_MODULE() ? module_setresuid(r, e, s) : (int)raw(SYS_setresuid, r, e, s);
 }
 

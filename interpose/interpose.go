@@ -1,9 +1,11 @@
-// Package interpose defines functions of the C library in its place, so that PAM
-// modules find what they find under a setuid su. Modules are loaded later than the
-// program and bind to its functions.
+// Package interpose defines functions of the C library, so that PAM modules see what
+// they see under a setuid su. Modules are loaded after the program, so they bind to its
+// functions.
 //
-// It raises nothing itself: a function that changes an identity goes by what the
-// leader has (package privilege). Its own functions must be called on the leader.
+// Modules call these functions while the leader has the privilege of Leader.Call
+// (package privilege). On the leader two of them raise CAP_SETUID for a moment, for
+// changes of ids that the kernel would allow under su. Call the package's Go functions
+// on the leader.
 package interpose
 
 /*

@@ -1,10 +1,10 @@
 /*
- * left.c - what modules change in the process, for the session, beside PAM.
+ * left.c - changes that modules make to the process's environment and signals.
  *
- * Under su the session is made from the process that ran the modules: a variable
- * that a module puts into the environment, and a signal that it ignores, reach it.
+ * Under su the process that ran the modules becomes the session. So a variable that a
+ * module sets with setenv(3), and a signal that it ignores, reach the session.
  *
- * MUST be called on the leader; the C library's environment has no lock of its own.
+ * MUST be called on the leader: environ has no lock.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static struct {
-	char **shown;     /* the entries that modules find; a copy: putenv(3) writes into the array */
+	char **shown;     /* the entries that modules find; copied, because putenv(3) changes environ */
 	uint64_t ignored; /* bit n-1: signal n was ignored before them */
 } before;
 

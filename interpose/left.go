@@ -11,11 +11,10 @@ import (
 	"unsafe"
 )
 
-// ShowUsual lets modules, and the scripts that they run, find HOME and PATH as they
-// find them under a usual caller of su. HOME is home, the caller's passwd entry's, and PATH
-// is root's, whatever the caller's own environment says: scripts run as root, and
-// modules have trusted such variables before (CVE-2010-3853). From here on what
-// modules change is theirs. It must run on the leader.
+// ShowUsual sets HOME and PATH for modules and the scripts that they run. HOME is home,
+// from the caller's passwd entry; PATH is root's. The caller's own values do not count:
+// scripts run as root, and modules have trusted such variables (CVE-2010-3853). Left
+// reports changes since this call. It must run on the leader.
 func ShowUsual(home string) error {
 	text := C.CString(home)
 	defer C.free(unsafe.Pointer(text))
@@ -26,8 +25,9 @@ func ShowUsual(home string) error {
 }
 
 // Left returns what modules have changed in the process since ShowUsual: variables
-// that they put into its environment, past PAM, and signals that they ignore (bit
-// n-1). Under su both reach the session. It must run on the leader.
+// ("NAME=value") that they set in its environment rather than in PAM's, and signals that
+// they ignore (bit n-1 is signal n). Under su both reach the session. It must run on the
+// leader.
 func Left() (variables []string, ignored uint64) {
 	for i := C.size_t(0); ; i++ {
 		entry := C.left_variable(i)

@@ -1,12 +1,13 @@
 /*
- * limits.c - resource limits as modules meet them: those of the session to come,
- * which the monitor records and does not obey.
+ * limits.c - the C library's functions for resource limits. They read and write a record
+ * of the session's limits, which the monitor does not obey.
  *
- * They begin as the caller's, and become what su makes of them. What modules and their threads read and set is the
- * record. What it forks has them (fork.c), and in the end the session. They cannot hang or
- * crash the monitor, and a limit holds also if it is what the caller had.
+ * The record starts with the caller's limits and then changes as su changes them. Modules
+ * and their threads read and set the record. It is applied to a module's child (fork.c)
+ * and to the session. So a limit cannot hang or crash the monitor, and a limit that a
+ * module sets holds even if it equals the caller's.
  *
- * MUST follow the kernel's rules (setrlimit(2)), also for who may raise a limit.
+ * MUST follow the kernel's rules (setrlimit(2)), with those for raising a limit.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -22,13 +23,13 @@ int interpose_sanitise(void)
 {
 	struct rlimit *l = privilege.limits;
 
-	/* A limit of the caller's must not cut short what another account writes. */
+	/* The caller's limits must not cut off a file that the target writes. */
 	l[RLIMIT_FSIZE].rlim_cur = l[RLIMIT_FSIZE].rlim_max;
 	l[RLIMIT_AS].rlim_cur = l[RLIMIT_AS].rlim_max;
 	l[RLIMIT_NICE] = l[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
 	if (l[RLIMIT_NOFILE].rlim_max >= USUAL_FILES)
 		l[RLIMIT_NOFILE].rlim_cur = USUAL_FILES;
-	return 0; /* cgo has no better way to call a function without arguments */
+	return 0;
 }
 
 int limits_apply(void)
@@ -45,8 +46,8 @@ int limits_apply(void)
 	return 0;
 }
 
-/* The kernel lets no process open more than /proc/sys/fs/nr_open. */
-static int beyond_kernel(int resource, rlim_t most)
+/* The kernel refuses to raise RLIMIT_NOFILE beyond /proc/sys/fs/nr_open. */
+static int exceeds_kernel(int resource, rlim_t most)
 {
 	unsigned long long n = 0;
 	FILE *f;
@@ -71,7 +72,7 @@ static int record(int resource, const struct rlimit *want)
 		return -1;
 	}
 	l = &privilege.limits[resource];
-	if (beyond_kernel(resource, want->rlim_max) ||
+	if (exceeds_kernel(resource, want->rlim_max) ||
 	    (want->rlim_max > l->rlim_max && (sets_read(&now) < 0 || !(now.e & BIT(CAP_SYS_RESOURCE))))) {
 		errno = EPERM;
 		return -1;
@@ -80,7 +81,7 @@ static int record(int resource, const struct rlimit *want)
 	return 0;
 }
 
-static int recorded(int resource, struct rlimit *to)
+static int read_record(int resource, struct rlimit *to)
 {
 	if (resource < 0 || resource >= RLIM_NLIMITS) {
 		errno = EINVAL;
@@ -96,7 +97,7 @@ int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *wan
 
 	if ((pid != 0 && pid != privilege.leader) || privilege.leader == 0 || (pid_t)raw(SYS_getpid) != privilege.leader)
 		return (int)raw(SYS_prlimit64, pid, resource, want, old);
-	if (recorded((int)resource, &before) < 0 || (want && record((int)resource, want) < 0))
+	if (read_record((int)resource, &before) < 0 || (want && record((int)resource, want) < 0))
 		return -1;
 	if (old)
 		*old = before;
@@ -113,7 +114,7 @@ int getrlimit(__rlimit_resource_t resource, struct rlimit *to)
 	return prlimit(0, (enum __rlimit_resource)resource, NULL, to);
 }
 
-/* The same layout on the machines that Go and capsu run on; glibc has both names. */
+/* glibc has a second set of names. On the machines that capsu runs on both have one layout. */
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "rlim_t has 64 bits");
 
 int prlimit64(pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *want, struct rlimit64 *old)

@@ -1,8 +1,8 @@
 /*
- * rhosts.c - ruserok(3) and its kin, which glibc has in libc for pam_rhosts. They
- * change the effective uid inside, on every thread, and would abort the process.
- * So the C library's own runs in a child, which has one thread and is what su's
- * would be (fork.c). The exit status is the answer.
+ * rhosts.c - ruserok(3) and its relatives, which pam_rhosts calls. glibc's own change
+ * the effective uid on every thread, and would abort the process. So they run in a
+ * child, which has one thread and the ids of su's child (fork.c). The child's exit
+ * status is the answer.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs ask in a child; 0 if it says so, else -1. */
+/* Runs ask in a child. It returns 0 if ask does, otherwise -1. */
 static int ask_child(int (*ask)(void *), void *question)
 {
 	int status = 0;

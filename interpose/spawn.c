@@ -1,11 +1,11 @@
 /*
- * spawn.c - the other ways of the C library to start a process. They run no
- * handlers of pthread_atfork, so what a module starts by them would be the guard
- * to the kernel, and could signal every monitor. Here they go by fork(3), whose
- * child is what su's would be (fork.c).
+ * spawn.c - the C library's other functions that start a process. glibc's own run no
+ * handlers of pthread_atfork, so a module's child would have the guard's real uid and
+ * could signal every monitor. These call fork(3), whose child has the ids that it has
+ * under su (fork.c).
  *
- * A module that makes the system call by an instruction of its own is not met
- * here: what it starts is guard/0/0 until it executes a program.
+ * A module with a system call instruction of its own gets past this: its child is
+ * guard/0/0 until it executes a program.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Parent and child go on with memory of their own: all that vfork(2) promises. */
+/* vfork(2) does not promise that parent and child share memory. */
 pid_t vfork(void)
 {
 	return fork();
@@ -30,10 +30,10 @@ pid_t vfork(void)
 
 pid_t _Fork(void)
 {
-	return modules_run() ? fork() : ((pid_t (*)(void))real("_Fork"))();
+	return privilege_modules_run() ? fork() : ((pid_t (*)(void))real("_Fork"))();
 }
 
-/* A process like fork's; with anything more, a module's is refused. */
+/* Only what fork(3) does is allowed: any other flag is EPERM. */
 int clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 {
 	if (privilege.leader == 0 || (pid_t)raw(SYS_getpid) != privilege.leader)
@@ -70,9 +70,9 @@ static void end_like(int status)
 typedef int spawns(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
                    char *const[], char *const[]);
 
-/* In the child of fork the C library's own runs, and the child ends as what it
- * has started. Why that could not be started comes up a pipe. */
-static int spawn(spawns *librarys, pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+/* Forks a child that calls the C library's function, waits for the program and ends as
+ * that does. If the program cannot be started, its error number comes up a pipe. */
+static int spawn(spawns *libc, pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
 	int report[2], err = 0;
@@ -83,7 +83,7 @@ static int spawn(spawns *librarys, pid_t *pid, const char *file, const posix_spa
 	child = fork();
 	if (child == 0) {
 		close(report[0]);
-		if ((err = librarys(&started, file, actions, attributes, argv, envp)) != 0) {
+		if ((err = libc(&started, file, actions, attributes, argv, envp)) != 0) {
 			_exit(write(report[1], &err, sizeof err) < 0 ? 126 : 127);
 		}
 		close(report[1]);
@@ -103,30 +103,30 @@ static int spawn(spawns *librarys, pid_t *pid, const char *file, const posix_spa
 int posix_spawn(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	spawns *librarys = real("posix_spawn");
+	spawns *libc = real("posix_spawn");
 
-	return modules_run() ? spawn(librarys, pid, file, actions, attributes, argv, envp)
-	                     : librarys(pid, file, actions, attributes, argv, envp);
+	return privilege_modules_run() ? spawn(libc, pid, file, actions, attributes, argv, envp)
+	                     : libc(pid, file, actions, attributes, argv, envp);
 }
 
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	spawns *librarys = real("posix_spawnp");
+	spawns *libc = real("posix_spawnp");
 
-	return modules_run() ? spawn(librarys, pid, file, actions, attributes, argv, envp)
-	                     : librarys(pid, file, actions, attributes, argv, envp);
+	return privilege_modules_run() ? spawn(libc, pid, file, actions, attributes, argv, envp)
+	                     : libc(pid, file, actions, attributes, argv, envp);
 }
 
-/* As POSIX has it: the caller is deaf to the two keys meanwhile. */
+/* As POSIX demands, the calling process ignores SIGINT and SIGQUIT meanwhile. */
 int system(const char *command)
 {
-	int (*librarys)(const char *) = real("system");
+	int (*libc)(const char *) = real("system");
 	struct sigaction ignored = {.sa_handler = SIG_IGN}, interrupt, quit, child;
 	struct sigaction defaults = {.sa_handler = SIG_DFL};
 
-	if (!command || !modules_run())
-		return librarys(command);
+	if (!command || !privilege_modules_run())
+		return libc(command);
 	sigaction(SIGINT, &ignored, &interrupt);
 	sigaction(SIGQUIT, &ignored, &quit);
 	sigaction(SIGCHLD, &defaults, &child);
@@ -144,7 +144,7 @@ int system(const char *command)
 	return status;
 }
 
-/* Streams that popen has opened for modules, and their processes. */
+/* The streams that popen has opened for modules, and the processes at their other ends. */
 static struct { FILE *stream; pid_t pid; } opened[16];
 enum { OPENED = sizeof opened / sizeof *opened };
 
@@ -181,7 +181,7 @@ FILE *popen(const char *command, const char *mode)
 {
 	int reads = mode[0] == 'r';
 
-	if (!modules_run())
+	if (!privilege_modules_run())
 		return ((FILE *(*)(const char *, const char *))real("popen"))(command, mode);
 	if (!reads && mode[0] != 'w') {
 		errno = EINVAL;

@@ -1,6 +1,6 @@
 /*
- * syscall.c - syscall(2) as modules meet it: what goes by a number is the same
- * as what goes by a function (pam_keyinit changes ids this way).
+ * syscall.c - syscall(2). A system call by number behaves like the C library's function
+ * that this program defines. pam_keyinit changes ids this way.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -21,8 +21,8 @@
 		a[i] = va_arg(list, long); \
 	va_end(list)
 
-/* Ids that a module asks for or changes by a number; not when root calls. */
-static int is_of_ids(long number, const long *a, long *result)
+/* Handles a call that reads or changes uids; 0 if number is another. Not if root calls. */
+static int handle_ids(long number, const long *a, long *result)
 {
 	switch (number) {
 	case SYS_getuid:
@@ -47,8 +47,9 @@ static int is_of_ids(long number, const long *a, long *result)
 	return 0;
 }
 
-/* A process, likewise: one like fork's, or none. Threads are counted elsewhere. */
-static int is_of_processes(long number, const long *a, long *result)
+/* Handles a call that starts a process: like fork(3), or EPERM. Threads are allowed,
+ * because privilege_threads counts them. */
+static int handle_process(long number, const long *a, long *result)
 {
 	switch (number) {
 #ifdef SYS_fork /* arm64 has clone alone */
@@ -75,8 +76,8 @@ static int is_of_processes(long number, const long *a, long *result)
 	return 1;
 }
 
-/* Limits, likewise. */
-static int is_of_limits(long number, const long *a, long *result)
+/* Handles a call that reads or sets limits. */
+static int handle_limits(long number, const long *a, long *result)
 {
 	switch (number) {
 #ifdef SYS_setrlimit
@@ -101,9 +102,9 @@ long syscall(long number, ...)
 	long result;
 
 	ARGUMENTS(number, a);
-	if (modules_run() && is_of_processes(number, a, &result))
+	if (privilege_modules_run() && handle_process(number, a, &result))
 		return result;
-	if (modules_run() && ((privilege.caller != 0 && is_of_ids(number, a, &result)) || is_of_limits(number, a, &result))) {
+	if (privilege_modules_run() && ((privilege.caller != 0 && handle_ids(number, a, &result)) || handle_limits(number, a, &result))) {
 		privilege.changed_from = __builtin_return_address(0);
 		return result;
 	}

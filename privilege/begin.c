@@ -1,8 +1,8 @@
 /*
- * begin.c - how the leader comes to be: the fork of the front, and the guard's identity.
+ * begin.c - the leader's start: the fork of the front, and the guard's identity.
  *
- * MUST run before there are threads, but for privilege_settle.
- * MUST leave nothing effective, whatever has failed.
+ * MUST run before there are threads, except privilege_settle.
+ * MUST leave Effective empty, whatever has failed.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
@@ -43,7 +43,7 @@ static const char *become_guard(void)
 
 	if (privilege.caller == 0)
 		return NULL;
-	if (leader_bits(bits_between()) < 0)
+	if (leader_set_bits(leader_bits_between()) < 0)
 		return "securebits";
 	if (raw(SYS_setgroups, 0, NULL) < 0)
 		return "setgroups";
@@ -79,7 +79,7 @@ const char *privilege_arm(const struct privilege_start *start)
 
 const char *privilege_settle(void)
 {
-	const char *fault = not_the_leader();
+	const char *fault = leader_check();
 
 	if (!fault && leader_become(privilege.between) < 0)
 		fault = "setresuid";

@@ -23,13 +23,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IDs are the real, effective and saved ids of a thread.
+// IDs are the real, effective and saved uids or gids of a thread; credentials(7).
 type IDs struct{ R, E, S uint32 }
 
-// One returns three equal ids.
-func One(id uint32) IDs { return IDs{id, id, id} }
+// Same returns three equal ids.
+func Same(id uint32) IDs { return IDs{id, id, id} }
 
-// state is what the calling thread is to the kernel.
+// state is what the kernel has of the calling thread: ids, groups and sets.
 type state struct {
 	UID, GID             IDs
 	FSUID, FSGID         uint32
@@ -42,7 +42,7 @@ func current() (s state, err error) {
 	rg, eg, sg := unix.Getresgid()
 	s.UID = IDs{uint32(r), uint32(e), uint32(saved)}
 	s.GID = IDs{uint32(rg), uint32(eg), uint32(sg)}
-	// An id that is none changes nothing, setfsuid(2).
+	// An invalid id changes nothing and returns the present one, setfsuid(2).
 	fs, _ := unix.SetfsuidRetUid(-1)
 	fsg, _ := unix.SetfsgidRetGid(-1)
 	s.FSUID, s.FSGID = uint32(fs), uint32(fsg)
@@ -68,11 +68,11 @@ func currentGroups() ([]uint32, error) {
 	return groups, nil
 }
 
-// SurpriseError says that something is not as decided.
+// SurpriseError says that an id, a set or a count is not what capsu has decided.
 type SurpriseError struct {
 	What      string
 	Got, Want string
-	Module    string // that was the last to ask for another identity, where it is known
+	Module    string // the last to ask for another identity; "" if unknown
 }
 
 func (e *SurpriseError) Error() string {
@@ -83,14 +83,16 @@ func (e *SurpriseError) Error() string {
 	return text
 }
 
-// compare reads back what modules have left.
+// compare reads ids, groups and sets back from the kernel after a PAM call, and fails
+// if a module has left others than it found.
 func (l *Leader) compare() error {
 	now, err := current()
 	if err != nil {
 		return err
 	}
 	if now.GID.R == l.gid && now.GID.E == l.gid && now.GID.S != l.gid {
-		// pam_keyinit leaves the target's as the saved one. It may be any of the three.
+		// pam_keyinit leaves the target's gid as the saved one. setresgid(2) needs no
+		// privilege to put it back, since it is one of the other two.
 		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, ^uintptr(0), ^uintptr(0), uintptr(l.gid)); errno != 0 {
 			return fmt.Errorf("setresgid: %w", errno)
 		}
@@ -109,7 +111,7 @@ func (l *Leader) compare() error {
 		got, want any
 	}{
 		{"uids", now.UID, uid}, {"file system uid", now.FSUID, uid.E},
-		{"gids", now.GID, One(l.gid)}, {"file system gid", now.FSGID, l.gid},
+		{"gids", now.GID, Same(l.gid)}, {"file system gid", now.FSGID, l.gid},
 		{"permitted set", now.permitted, l.permitted},
 		{"effective set", now.effective, l.permitted &^ uint64(C.privilege.withheld)},
 	} {
@@ -120,8 +122,8 @@ func (l *Leader) compare() error {
 	return l.Alone()
 }
 
-// ActsAsGuard tells that Shrink has taken what the way to uid 0 needs: modules
-// close as the guard then.
+// ActsAsGuard tells whether Shrink has taken what the leader needs to become uid 0.
+// Modules then close the session as the guard.
 func (l *Leader) ActsAsGuard() bool { return C.privilege_may_act_as_root() == 0 }
 
 func shown(v any) string {
@@ -134,8 +136,8 @@ func shown(v any) string {
 	return fmt.Sprint(v)
 }
 
-// changedFrom names the module that was the last to change the identity by a
-// function; libpam does so for modules.
+// changedFrom names the module that last changed the identity by a function of ours.
+// It is "" where libpam called that function on a module's behalf.
 func changedFrom() string {
 	name := filepath.Base(C.GoString(C.object_of(C.privilege.changed_from)))
 	if !strings.HasPrefix(name, "pam_") {

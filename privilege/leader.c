@@ -1,19 +1,19 @@
 /*
- * leader.c - what the leader is to the kernel, stage by stage; the table stands
- * in SECURITY.md.
+ * leader.c - the leader's ids, sets and securebits at each stage. SECURITY.md has
+ * the table.
  *
- * While modules run it is guard/0/0: a module sheds privilege by leaving uid 0,
- * as it does under su, and nobody but root can signal the leader. Between calls
- * it is the guard, or guard/target/guard once there is a target: the target's
- * effective uid lets kill(2) and the parent-death signal reach the session.
+ * While modules run, the leader's uids are guard/0/0: a module sheds privilege by
+ * leaving uid 0, as under su, and only root can signal the leader. Between calls the
+ * leader is the guard, or guard/target/guard once the target is known: with the
+ * target's effective uid kill(2) and the parent-death signal reach the session.
  *
- * MUST run on the leader: each function says so by an assertion.
+ * MUST run on the leader: each function checks that.
  * MUST leave Effective empty between calls.
- * MUST change uids outside of a call only with SECBIT_NO_SETUID_FIXUP on: a
- *   change from uid 0 would empty Permitted.
- * MUST have SECBIT_NOROOT on while the leader's effective uid is 0: a module may
- *   start a program by system calls of its own.
- * MUST end the process where half a change cannot be undone.
+ * MUST change uids between calls only with SECBIT_NO_SETUID_FIXUP on: without it a
+ *   change from uid 0 empties Permitted.
+ * MUST have SECBIT_NOROOT on while the leader's effective uid is 0: without it a
+ *   program that a module executes by a raw system call has every capability.
+ * MUST end the process if a change fails half-way and cannot be undone.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What setfsuid(2) takes away, and CHOWN with it: all that is over files. */
+/* The capabilities over files that setfsuid(2) takes away, CAP_CHOWN among them. */
 #define OVER_FILES (BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | \
                     BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MKNOD) | BIT(CAP_MAC_OVERRIDE))
 #define ALL (~0ULL)
@@ -35,14 +35,14 @@ static int same(struct ids a, struct ids b)
 	return a.r == b.r && a.e == b.e && a.s == b.s;
 }
 
-/* Also the file system's uid, which the call makes the effective one. */
+/* setresuid(2) also sets the file system's uid to the effective one. */
 int leader_become(struct ids want)
 {
 	return (int)raw(SYS_setresuid, want.r, want.e, want.s);
 }
 
-/* A bit that the host has locked stays as it is: only NO_SETUID_FIXUP may. */
-int leader_bits(int want)
+/* A locked NO_SETUID_FIXUP stays as it is; any other locked bit that differs is an error. */
+int leader_set_bits(int want)
 {
 	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 
@@ -54,14 +54,14 @@ int leader_bits(int want)
 	return bits == want ? 0 : prctl(PR_SET_SECUREBITS, want, 0, 0, 0);
 }
 
-/* A root caller's monitor that is the guard between calls. */
+/* Tells whether this is a root caller's monitor that is the guard between calls. */
 static int gave_up(void)
 {
 	return privilege.caller == 0 && privilege.between.r != 0;
 }
 
-/* It keeps Permitted as long as it is the guard: by PR_SET_KEEPCAPS, which needs no
- * CAP_SETPCAP; where the host has locked that, by SECBIT_NO_SETUID_FIXUP. */
+/* Such a monitor keeps Permitted by PR_SET_KEEPCAPS, which needs no CAP_SETPCAP. If
+ * the host has locked that, SECBIT_NO_SETUID_FIXUP keeps it: keeps_by_bit. */
 static int keeps_by_bit(void)
 {
 	return gave_up() && privilege.securebits & SECBIT_KEEP_CAPS_LOCKED;
@@ -72,7 +72,7 @@ static int keep_permitted(int on)
 	return gave_up() && !keeps_by_bit() ? prctl(PR_SET_KEEPCAPS, on, 0, 0, 0) : 0;
 }
 
-int bits_between(void)
+int leader_bits_between(void)
 {
 	int fixup_off = privilege.caller != 0 || keeps_by_bit();
 
@@ -81,15 +81,15 @@ int bits_between(void)
 
 static int bits_during(void)
 {
-	/* Without CAP_SETPCAP the bit stays; enter withholds for it. */
+	/* Without CAP_SETPCAP the bit stays on; enter then withholds OVER_FILES. */
 	int fixup_off = keeps_by_bit() && !(privilege.permitted & BIT(CAP_SETPCAP));
 
 	return privilege.caller == 0 ? privilege.securebits | (fixup_off ? SECBIT_NO_SETUID_FIXUP : 0)
 	                             : (privilege.securebits | SECBIT_NOROOT) & ~SECBIT_NO_SETUID_FIXUP;
 }
 
-/* Without these two the leader cannot go to uid 0 and back: CapabilitiesSet may
- * have taken them. It closes as the guard then. */
+/* The leader needs two capabilities to change to uid 0 and back. CapabilitiesSet may
+ * have taken them; the leader then closes the session as the guard. */
 int privilege_may_act_as_root(void)
 {
 	static const uint64_t needed = BIT(CAP_SETUID) | BIT(CAP_SETPCAP);
@@ -108,26 +108,27 @@ static const char *enter(void)
 	if (privilege_may_act_as_root()) {
 		if (leader_become(privilege.during) < 0)
 			return "setresuid";
-		if (leader_bits(bits_during()) < 0)
+		if (leader_set_bits(bits_during()) < 0)
 			return "securebits";
 		if (keep_permitted(0) < 0)
 			return "keepcaps";
 	}
-	/* Where leaving uid 0 sheds nothing, what is over files is not there to be shed. */
+	/* With NO_SETUID_FIXUP on, leaving uid 0 sheds nothing. So withhold what a module
+	 * would shed: the capabilities over files. */
 	if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NO_SETUID_FIXUP)
 		privilege.withheld = OVER_FILES;
 	return sets_effective(~privilege.withheld) < 0 ? "capset" : NULL;
 }
 
-/* To what the leader is between calls, from wherever modules have left it. */
+/* Goes back to the state between calls, from any state that modules have left. */
 static const char *retreat(void)
 {
 	const char *fault = NULL;
 
 	if (sets_effective(ALL) < 0)
 		fault = "capset";
-	else if (!same(ids_now(), privilege.between) || privilege.caller != 0) {
-		if (privilege_may_act_as_root() && leader_bits(bits_between()) < 0)
+	else if (!same(privilege_ids(), privilege.between) || privilege.caller != 0) {
+		if (privilege_may_act_as_root() && leader_set_bits(leader_bits_between()) < 0)
 			fault = "securebits";
 		else if (keep_permitted(1) < 0)
 			fault = "keepcaps";
@@ -141,7 +142,7 @@ static const char *retreat(void)
 
 const char *privilege_enter(void)
 {
-	const char *fault = not_the_leader();
+	const char *fault = leader_check();
 
 	if (fault)
 		return fault;
@@ -161,7 +162,7 @@ const char *privilege_enter(void)
 
 const char *privilege_leave(void)
 {
-	const char *fault = not_the_leader(), *what;
+	const char *fault = leader_check(), *what;
 
 	if (fault)
 		return fault;
@@ -176,7 +177,7 @@ const char *privilege_target(uid_t uid)
 	if (privilege.caller == 0)
 		return NULL;
 	privilege.between.e = uid;
-	if (uid == 0) /* a session of uid 0 without capabilities could signal by the saved one */
+	if (uid == 0) /* otherwise a session of uid 0 without capabilities could signal the leader */
 		privilege.during.s = privilege.guard;
 	return privilege_leave();
 }
@@ -189,14 +190,15 @@ const char *privilege_give_up(uid_t guard, uid_t target)
 
 const char *privilege_shrink(uint64_t keep)
 {
-	const char *fault = not_the_leader();
+	const char *fault = leader_check();
 	struct sets less = {0, privilege.permitted & keep, 0};
 
 	if (fault)
 		return fault;
-	/* Later nobody could: what modules start as uid 0 would get the whole bounding set. */
+	/* Set NOROOT while CAP_SETPCAP is there. Without NOROOT a program that a module
+	 * starts as uid 0 gets the whole bounding set. */
 	if (privilege.caller != 0 && !(keep & BIT(CAP_SETPCAP)) &&
-	    (sets_effective(ALL) < 0 || leader_bits(bits_between() | SECBIT_NOROOT) < 0))
+	    (sets_effective(ALL) < 0 || leader_set_bits(leader_bits_between() | SECBIT_NOROOT) < 0))
 		fault = "securebits";
 	if (sets_apply(less) < 0)
 		return "capset";
@@ -208,7 +210,7 @@ const char *privilege_shrink(uint64_t keep)
 
 const char *privilege_groups(gid_t gid, size_t n, const gid_t *groups)
 {
-	const char *fault = not_the_leader();
+	const char *fault = leader_check();
 	struct sets before;
 
 	if (fault)

@@ -1,12 +1,13 @@
 // Package privilege is the only place in capsu that raises capabilities and
 // changes identities, and it decides what PAM modules see of both.
 //
-// One thread has privilege, the leader of the thread group, to which the main
-// goroutine is locked; every other thread is born without (thread.c). Each
-// method of Leader must be called on it, and fails elsewhere. Between calls
-// nothing is effective. While modules run (Call) they find what they find under
-// a setuid su. After each call ids and sets are read back from the kernel; a
-// surprise is an error, and an error means no session.
+// One thread has privilege: the leader of the thread group, to which the main
+// goroutine is locked. Every other thread is born without any (thread.c). Call each
+// method of Leader on the leader; on another thread those that change something fail.
+//
+// Between calls Effective is empty. Modules run in Call, with the ids that they find
+// under a setuid su. After each call the package reads ids and sets back from the
+// kernel. A surprise is an error, and an error means no session.
 package privilege
 
 /*
@@ -24,22 +25,22 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Nobody is no uid.
+// Nobody is the uid (uid_t)-1, which no account can have.
 const Nobody = ^uint32(0)
 
 // Leader is the one privileged thread of this process.
 type Leader struct {
 	permitted uint64
-	raised    bool // by With or Call, which is not undone yet
-	calling   bool // by Call
-	compared  bool // within Call: after each call of its own
+	raised    bool // within With
+	calling   bool // within Call
+	compared  bool // within Call: the last PAM call has been compared
 	gid       uint32
 	groups    []uint32 // sorted
 }
 
-// Settle takes over from start.c, which has armed this process: the leader is
-// the guard (or uid 0, when root calls), with nothing effective. It fails if
-// another thread has privilege.
+// Settle takes over from front/start.c, which has armed this process. From here on
+// the leader is the guard (uid 0 when root calls), with Effective empty. Settle fails
+// on another thread, and if another thread has privilege.
 func Settle() (*Leader, error) {
 	if name, err := C.privilege_settle(); name != nil {
 		return nil, failure(name, err)
@@ -52,10 +53,10 @@ func Settle() (*Leader, error) {
 	return l, l.Alone()
 }
 
-// failure names the call that failed, as the C functions return it.
+// failure adds errno to the name of the failed call, which the C functions return.
 func failure(call *C.char, err error) error { return fmt.Errorf("%s: %w", C.GoString(call), err) }
 
-// Alone fails unless every other thread was born powerless.
+// Alone fails with a SurpriseError unless every other thread was born powerless.
 func (l *Leader) Alone() error {
 	switch n, err := C.privilege_threads(); {
 	case n < 0:
@@ -66,9 +67,9 @@ func (l *Leader) Alone() error {
 	return nil
 }
 
-// With runs f, which is capsu's own work, with every permitted capability
-// effective, and lowers them when f returns, however it returns. The identity
-// stays. Within Call it makes sure that they are.
+// With runs f with every permitted capability effective, and lowers them when f
+// returns or panics. The ids stay. It is for capsu's own work, not for modules; within
+// Call it raises what a module has lowered.
 func (l *Leader) With(f func() error) (err error) {
 	before, err := effective(^uint64(0))
 	if err != nil {
@@ -84,8 +85,8 @@ func (l *Leader) With(f func() error) (err error) {
 	return f()
 }
 
-// WithOrWithout is With, but it runs f without privilege where none can be raised: for
-// what ends a session, which half done is better than not done.
+// WithOrWithout is With, but runs f without privilege if With cannot raise any. It is for
+// the end of a session, which is better half done than not done.
 func (l *Leader) WithOrWithout(f func() error) error {
 	ran := false
 	err := l.With(func() error {
@@ -98,7 +99,7 @@ func (l *Leader) WithOrWithout(f func() error) error {
 	return err
 }
 
-// effective sets Effective, to what is permitted of it, and returns what it was.
+// effective sets Effective to the permitted part of e, and returns what it was before.
 func effective(e uint64) (before uint64, err error) {
 	var sets C.struct_sets
 	if C.privilege_here() == 0 {
@@ -113,10 +114,10 @@ func effective(e uint64) (before uint64, err error) {
 	return uint64(sets.e), nil
 }
 
-// Call runs f, in which modules run: a PAM call, or several that follow each other
-// in calls of Call within it, which share the way in and out. The leader is for modules what su
-// would be. What they leave behind is compared after each: ids and sets must be
-// as they were, but for Inheritable, Ambient, and groups that a call may add.
+// Call runs f, which makes one PAM call, or several by calls of Call within f; these
+// share the change of identity. Meanwhile the leader has the ids and capabilities that
+// modules expect. Call compares ids and sets after each PAM call and fails if they
+// differ; Inheritable and Ambient may, and so may groups if f calls Groups.
 func (l *Leader) Call(f func() error) (err error) {
 	if l.calling {
 		return l.again(f)
@@ -132,8 +133,8 @@ func (l *Leader) Call(f func() error) (err error) {
 	return err
 }
 
-// again is a further call in a stretch. What one module has changed the next
-// ones must not find.
+// again runs one of several PAM calls within Call. If it leaves a surprise, again
+// restores ids and sets, so that the next module does not find it.
 func (l *Leader) again(f func() error) error {
 	err := f()
 	l.compared = true
@@ -161,8 +162,9 @@ func (l *Leader) leave() error {
 	return nil
 }
 
-// ForRoot runs f within Call for modules that change root's files (a password):
-// with all capabilities over files also where leaving uid 0 sheds none.
+// ForRoot runs f, within Call, with the capabilities over files that Call withholds on
+// hosts where leaving uid 0 sheds none. Modules that change root's files need them, as
+// in a change of a password.
 func (l *Leader) ForRoot(f func() error) (err error) {
 	withheld := C.privilege.withheld
 	C.privilege.withheld = 0
@@ -177,8 +179,8 @@ func (l *Leader) ForRoot(f func() error) (err error) {
 	return f()
 }
 
-// Waiting runs f, which waits for a person in the middle of a call, as the
-// leader is between calls; then the module has back what it had.
+// Waiting runs f with the leader's ids and sets between calls. It is for a prompt in
+// the middle of a PAM call. Then the module gets back what it had.
 func (l *Leader) Waiting(f func() error) (err error) {
 	if !l.calling {
 		return f()
@@ -199,8 +201,8 @@ func (l *Leader) Waiting(f func() error) (err error) {
 	return f()
 }
 
-// Become changes gid and groups: the caller's while modules ask, later the
-// target's groups with the caller's gid, as under su.
+// Become sets gid and groups: the caller's while modules authenticate, later the
+// target's groups with the caller's gid, as under su. It needs CAP_SETGID.
 func (l *Leader) Become(gid uint32, groups []uint32) error {
 	var first *C.gid_t
 	if len(groups) > 0 {
@@ -215,15 +217,15 @@ func (l *Leader) Become(gid uint32, groups []uint32) error {
 	return err
 }
 
-// Groups returns the groups as they now are, for modules add some (pam_group),
-// and takes them for decided.
+// Groups returns the leader's groups, and has compare expect them from now on. Modules
+// add some (pam_group).
 func (l *Leader) Groups() (groups []uint32, err error) {
 	l.groups, err = currentGroups()
 	return l.groups, err
 }
 
-// ActFor says who modules act for from here on. Between calls the effective uid
-// is that target's; not when root calls.
+// ActFor sets the target's uid: from now on it is the effective uid between calls. If
+// root calls it changes nothing.
 func (l *Leader) ActFor(uid uint32) error {
 	if name, err := C.privilege_target(C.uid_t(uid)); name != nil {
 		return failure(name, err)
@@ -231,7 +233,8 @@ func (l *Leader) ActFor(uid uint32) error {
 	return nil
 }
 
-// GiveUpRoot has a monitor that is uid 0 be the guard between calls, from now on.
+// GiveUpRoot makes a root caller's monitor guard/target/guard between calls, from now
+// on.
 func (l *Leader) GiveUpRoot(guard, target uint32) error {
 	if name, err := C.privilege_give_up(C.uid_t(guard), C.uid_t(target)); name != nil {
 		return failure(name, err)
@@ -239,8 +242,8 @@ func (l *Leader) GiveUpRoot(guard, target uint32) error {
 	return nil
 }
 
-// Shrink takes from the permitted set, for good, whatever is not in keep, and
-// empties Inheritable and Ambient: what modules gave the leader has been handed to the child.
+// Shrink reduces the permitted set to keep, for good. It empties Inheritable and
+// Ambient: the child has already taken over what modules put there.
 func (l *Leader) Shrink(keep ...cap.Value) error {
 	var kept uint64
 	for _, c := range keep {
@@ -256,9 +259,8 @@ func (l *Leader) Shrink(keep ...cap.Value) error {
 // Has tells whether a capability is permitted.
 func (l *Leader) Has(c cap.Value) bool { return l.permitted&(1<<c) != 0 }
 
-// AsGroup runs f with privilege and, for the file system, with a group's
-// rights: a file of that group is then written by those and not by
-// CAP_DAC_OVERRIDE, which the monitor does not keep.
+// AsGroup runs f within With and with gid as the file system's gid. f then writes a
+// file of that group without CAP_DAC_OVERRIDE, which the monitor does not keep.
 func (l *Leader) AsGroup(gid uint32, f func() error) error {
 	return l.With(func() (err error) {
 		own, err := unix.SetfsgidRetGid(int(gid))
@@ -266,7 +268,7 @@ func (l *Leader) AsGroup(gid uint32, f func() error) error {
 			return fmt.Errorf("setfsgid: %w", err)
 		}
 		defer func() {
-			unix.SetfsgidRetGid(own) // the next Call reads it back
+			unix.SetfsgidRetGid(own) // the next Call compares it
 			if _, e := C.privilege_hide(); e != nil {
 				err = errors.Join(err, fmt.Errorf("dumpable: %w", e))
 			}

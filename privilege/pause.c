@@ -1,8 +1,9 @@
 /*
- * pause.c - a prompt in the middle of a call: the leader is what it is between
- * calls, and then the module has back what it had, also if that was less than all.
+ * pause.c - a prompt in the middle of a call. Meanwhile the leader is what it is
+ * between calls. Then the module gets back what it had, and no more: it may have
+ * given up some of it before.
  *
- * MUST end the process where a module would go on with more than it had.
+ * MUST end the process if a module would go on with more than it had.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
@@ -13,7 +14,7 @@
 
 const char *privilege_pause(struct privilege_pause *p)
 {
-	const char *fault = not_the_leader();
+	const char *fault = leader_check();
 	struct sets now;
 
 	if (fault)
@@ -21,7 +22,7 @@ const char *privilege_pause(struct privilege_pause *p)
 	if (sets_read(&now) < 0)
 		return "capget";
 	*p = (struct privilege_pause){
-		.ids = ids_now(), .fs = (uid_t)raw(SYS_setfsuid, NOBODY), .e = now.e,
+		.ids = privilege_ids(), .fs = (uid_t)raw(SYS_setfsuid, NOBODY), .e = now.e,
 		.bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), .paused = 1,
 	};
 	return privilege_leave();
@@ -29,7 +30,7 @@ const char *privilege_pause(struct privilege_pause *p)
 
 const char *privilege_resume(struct privilege_pause *p)
 {
-	const char *fault = not_the_leader();
+	const char *fault = leader_check();
 
 	if (fault || !p->paused)
 		return fault;
@@ -39,7 +40,7 @@ const char *privilege_resume(struct privilege_pause *p)
 		fault = "setresuid";
 	else if (raw(SYS_setfsuid, p->fs), (uid_t)raw(SYS_setfsuid, NOBODY) != p->fs)
 		fault = "setfsuid";
-	else if (leader_bits(p->bits) < 0)
+	else if (leader_set_bits(p->bits) < 0)
 		fault = "securebits";
 	if (PERSIST(sets_effective(fault ? 0 : p->e)) < 0 || PERSIST(privilege_hide()) < 0)
 		die("a module's identity");

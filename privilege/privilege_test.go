@@ -32,7 +32,7 @@ func TestNothingIsPrivilegedUnlessStartHasArmedIt(t *testing.T) {
 }
 
 func TestASurpriseNamesWhatWhatItIsAndWhoDidIt(t *testing.T) {
-	e := &SurpriseError{"after a PAM module: uids", shown(IDs{1, 2, 3}), shown(One(0)), "pam_odd.so"}
+	e := &SurpriseError{"after a PAM module: uids", shown(IDs{1, 2, 3}), shown(Same(0)), "pam_odd.so"}
 	if got, want := e.Error(), "pam_odd.so: after a PAM module: uids: 1 2 3, not 0 0 0"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

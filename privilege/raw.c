@@ -1,5 +1,5 @@
 /*
- * raw.c - the C library's own functions, where this program defines one of the same name.
+ * raw.c - the C library's functions whose names this program defines as well.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
@@ -15,10 +15,11 @@ void die(const char *what)
 	_exit(1);
 }
 
-/* Its first use may come before any constructor of ours: a library's own. */
-static long first(long number, ...);
+/* raw finds the C library's function at its first use. A constructor of ours would be
+ * too late: a library's constructor may run before it. */
+static long find_raw(long number, ...);
 
-long (*raw)(long number, ...) = first;
+long (*raw)(long number, ...) = find_raw;
 
 void *real(const char *name)
 {
@@ -29,7 +30,7 @@ void *real(const char *name)
 	return f;
 }
 
-static long first(long number, ...)
+static long find_raw(long number, ...)
 {
 	long a[6];
 	va_list list;

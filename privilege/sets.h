@@ -4,25 +4,26 @@
 
 #include <stdint.h>
 
-#define LAST 63 /* where capability numbers end; the kernel's end sooner */
+#define LAST 63 /* the last bit of a set; the kernel's last capability is below it */
 #define BIT(n) (1ULL << (n))
 
 struct sets { uint64_t e, p, i; };
 
-/* 0, or -1 with errno: capset(2), capget(2). */
+/* sets_apply is capset(2), sets_read capget(2). 0, or -1 with errno. */
 int sets_apply(struct sets c);
 int sets_read(struct sets *c);
 
-/* Sets Effective alone, to what of e is permitted; -1 with errno. */
+/* sets_effective sets Effective to the part of e that is permitted. -1 with errno. */
 int sets_effective(uint64_t e);
 
+/* sets_ambient and sets_bounding return the set. */
 uint64_t sets_ambient(void);
 uint64_t sets_bounding(void);
 
-/* Drops from Bounding what is not in keep; -1 with errno. It needs CAP_SETPCAP. */
+/* sets_bound reduces Bounding to keep, which needs CAP_SETPCAP. -1 with errno. */
 int sets_bound(uint64_t keep);
 
-/* Raises each capability of set; -1 with errno at the first that cannot be. */
+/* sets_raise_ambient adds set to Ambient. -1 with errno at the first that fails. */
 int sets_raise_ambient(uint64_t set);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * state.c - the state of the process, and what its files ask of the calling thread.
+ * state.c - the state of the process, and questions about the calling thread.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
@@ -16,12 +16,12 @@ int privilege_here(void)
 	return privilege.leader != 0 && (pid_t)raw(SYS_gettid) == privilege.leader;
 }
 
-int modules_run(void)
+int privilege_modules_run(void)
 {
 	return privilege.calling && privilege_here();
 }
 
-const char *not_the_leader(void)
+const char *leader_check(void)
 {
 	if (privilege_here())
 		return NULL;
@@ -34,7 +34,7 @@ int privilege_hide(void)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-struct ids ids_now(void)
+struct ids privilege_ids(void)
 {
 	uid_t r = NOBODY, e = NOBODY, s = NOBODY;
 
