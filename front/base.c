@@ -1,6 +1,6 @@
 /*
- * base.c - what the files of this package share: the snapshot, and the ways to say
- * that something is wrong.
+ * base.c - what the files of this package share: the snapshot, and the functions that
+ * report a fault.
  */
 #define _GNU_SOURCE
 #include "front.h"
@@ -25,7 +25,7 @@ void monitor_end(enum order way, int value)
 	unsigned char message[2] = {(unsigned char)way, (unsigned char)value};
 	struct pollfd room = {started.socket, POLLOUT, 0};
 
-	/* a front that is stopped reads later; one that is gone is no matter */
+	/* a stopped front reads it later; if the front is gone, send fails and that is all */
 	while (send(started.socket, message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
 	       (errno == EAGAIN || errno == EINTR))
 		poll(&room, 1, -1);

@@ -11,29 +11,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Front is the monitor's end of the socket to the front, which does not block.
-// Nothing that comes from there is trusted: it says what the caller wants of
-// the session, no more.
+// Front is the monitor's end of the socket to the front. The socket does not block.
 type Front struct {
 	FD     int
 	closed bool
 	ending unix.Signal // SIGTERM or SIGHUP, once one has come
-	late   [3]int      // for each descriptor: the channel of a helper that still writes to it, or 0
+	late   [3]int      // per descriptor: the channel of a helper that still writes to it, or 0
 }
 
-// Event is what happened to the front.
+// Event is a signal that the front has got.
 type Event struct {
-	Signal unix.Signal // 0: nothing (more)
-	// Key says that the kernel sent it, for a key: a session that shares the
-	// caller's terminal and process group has heard it itself.
+	Signal unix.Signal // 0: there is no event
+	// Key says that the kernel sent the signal, for a key. A session that shares the
+	// caller's terminal and process group has got it too.
 	Key bool
-	// Unstopped goes with SIGCONT: the front was not stopped as it should have
-	// been, because nobody could have continued it (an orphaned process group).
+	// Unstopped goes with SIGCONT: the front has not stopped, because the kernel does
+	// not stop an orphaned process group, which no shell could continue.
 	Unstopped bool
 }
 
-// Event takes one event; SIGHUP when the front is gone. SIGTERM and SIGHUP
-// stay: who asks again gets them again.
+// Event takes one event, without waiting. It is SIGHUP if the front is gone. Once SIGTERM
+// or SIGHUP has come, every later call returns that.
 func (f *Front) Event() Event {
 	e := f.next()
 	if f.ending == 0 && (e.Signal == unix.SIGTERM || e.Signal == unix.SIGHUP) {
@@ -45,8 +43,8 @@ func (f *Front) Event() Event {
 	return e
 }
 
-// next allocates nothing: the caller can send as many as they like, and the
-// runtime does not collect garbage.
+// next reads one event. It allocates nothing: the caller can send as many signals as they
+// like, and the runtime does not collect garbage.
 func (f *Front) next() Event {
 	if f.closed {
 		return Event{Signal: unix.SIGHUP}
@@ -79,8 +77,9 @@ func (f *Front) next() Event {
 	return Event{}
 }
 
-// Ending takes all events that are there and returns the one that ends a
-// session which has not begun: SIGTERM or SIGHUP. The keys count at prompts only.
+// Ending takes the events that are there and returns SIGTERM or SIGHUP if one of them has
+// come, otherwise 0. These two end an attempt before the session begins; keys end it only
+// at prompts.
 func (f *Front) Ending() unix.Signal {
 	for {
 		switch e := f.Event(); e.Signal {
@@ -90,8 +89,8 @@ func (f *Front) Ending() unix.Signal {
 	}
 }
 
-// WantsEnd takes all events that are there and tells whether one of them ends a
-// session, or would: SIGTERM, SIGHUP, SIGINT or SIGQUIT.
+// WantsEnd takes the events that are there and tells whether one of them is a termination
+// request: SIGTERM, SIGHUP, SIGINT or SIGQUIT.
 func (f *Front) WantsEnd() (end bool) {
 	for {
 		switch e := f.Event(); e.Signal {
@@ -105,17 +104,17 @@ func (f *Front) WantsEnd() (end bool) {
 	}
 }
 
-// Gone tells whether the front is, without taking an event: what is said then
-// would only disturb its caller, who does something else.
+// Gone tells whether the front has ended, without taking an event. A message would then
+// only disturb its caller, who does something else by now.
 func (f *Front) Gone() bool {
 	fds := []unix.PollFd{{Fd: int32(f.FD)}}
 	n, err := unix.Poll(fds, 0)
 	return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
 }
 
-// RequestStop asks the front to stop its process group as the terminal would,
-// by SIGTSTP, SIGTTIN or SIGTTOU. When it goes on, or could not be stopped, an
-// event SIGCONT comes.
+// RequestStop asks the front to stop its process group as the terminal would, by SIGTSTP,
+// SIGTTIN or SIGTTOU, and does not wait. A SIGCONT event comes when the group is
+// continued, or at once, with Unstopped, if the kernel does not stop it.
 func (f *Front) RequestStop(sig unix.Signal) error {
 	for {
 		_, err := unix.Write(f.FD, []byte{C.ORDER_STOP, byte(sig)})
@@ -123,14 +122,14 @@ func (f *Front) RequestStop(sig unix.Signal) error {
 		case unix.EINTR:
 			continue
 		case unix.EPIPE, unix.ECONNRESET:
-			return nil // it is gone, which is an event of its own
+			return nil // the front is gone; Event reports that
 		}
 		return err
 	}
 }
 
-// Stop stops the front and waits until its owner continues it. stopped is
-// false if it could not be stopped. ending is not 0 if the owner wants an end.
+// Stop stops the front and waits until the caller continues it. stopped is false if the
+// kernel has not stopped it. ending is SIGTERM or SIGHUP if one comes meanwhile.
 func (f *Front) Stop(sig unix.Signal) (stopped bool, ending unix.Signal, err error) {
 	if err := f.RequestStop(sig); err != nil {
 		return false, 0, fmt.Errorf("stop: %w", err)
@@ -149,7 +148,7 @@ func (f *Front) Stop(sig unix.Signal) (stopped bool, ending unix.Signal, err err
 	}
 }
 
-// Poll is what to wait for to hear of the next event.
+// Poll returns what poll(2) waits for until the next event.
 func (f *Front) Poll() unix.PollFd {
 	if f.closed {
 		return unix.PollFd{Fd: -1}
@@ -157,15 +156,16 @@ func (f *Front) Poll() unix.PollFd {
 	return unix.PollFd{Fd: int32(f.FD), Events: unix.POLLIN}
 }
 
-// ErrEnded says that the caller wanted an end before the session began.
+// ErrEnded says that the caller has ended the attempt before the session began.
 var ErrEnded = errors.New("ended before the session began")
 
-// launchGrace is how long a child may still take to become the session when
-// the front wants an end.
+// launchGrace is the time that a child has to become the session after a termination
+// request.
 const launchGrace = 2 * time.Second
 
-// WaitBeside waits until fd, the report of a child, is readable. When the front
-// wants an end that stays there, for Event, and the child has a grace; after that it is ErrEnded.
+// WaitBeside waits until fd, a child's report, is readable. After a termination request it
+// waits for launchGrace and then fails with ErrEnded. Event returns a SIGTERM or SIGHUP
+// later, too.
 func (f *Front) WaitBeside(fd int) error {
 	timeout := -1
 	if f.ending != 0 || f.closed {

@@ -1,14 +1,14 @@
 /*
- * front.c - the front: what the caller's shell sees, stops, kills and waits for.
+ * front.c - the front: the process that the caller's shell stops, kills and waits for.
  *
  * MUST have given up every capability before its first wait.
- * MUST pass on what happens to it, and nothing else: it is the caller's own
- *   process, so nothing it says is believed beyond "my owner wants this".
+ * MUST pass on what happens to it, and nothing else. It is the caller's own process, so
+ *   the monitor takes its messages for the caller's wishes and no more.
  * MUST stop only when the monitor says so: a key is for the session first.
  * MUST fail unless the monitor has said how to end.
- * MUST leave a monitor that does not hear its caller, who wants an end: a module
- *   that hangs has it. It goes on alone, and closes what it has opened.
- * MUST NOT return: it is single-threaded C to its end, never a Go program.
+ * MUST leave the monitor if that has not read a termination request within five seconds:
+ *   a module hangs. The monitor goes on alone, and closes what it has opened.
+ * MUST NOT return: it stays single-threaded C, never Go.
  */
 #define _GNU_SOURCE
 #include "sets.h"
@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What is passed on: the event of a signal that a process has sent, and of one that the
- * kernel has, for a key. Those that want an end come first. */
+/* The signals that are passed on: the event if a process has sent it, and the event if the
+ * kernel has, for a key. The first ENDS of them are termination requests. */
 static const struct {
 	int sig;
 	enum event sent, key;
@@ -41,19 +41,18 @@ enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, ENDS = 4 };
 
 static int die_by, status = -1; /* how the monitor wants us to end: by a signal, or with a status */
 
-/* The signal by which the caller wants an end, until the monitor has heard of it,
- * and for how long it has not: in turns of the clock, which leave out a pause of
- * the whole machine. */
+/* A termination request that the monitor has not read yet, and since how many turns. A turn
+ * is at least 100 ms and counts once, so a pause of the whole machine is one turn. */
 static struct {
 	int sig, turns;
 	int64_t turned;
 } unheard;
 enum { TURN = 100 /* ms */, PATIENCE = 50 /* turns */ };
 
-/* Stop this process group as its terminal would: for wanting it (SIGTTIN, SIGTTOU)
- * only in the background, which fg may have ended meanwhile. The kernel leaves an orphaned
- * group alone, in which nobody could continue us; then no SIGCONT is pending. */
-static unsigned stop(int sig)
+/* Stops this process group as its terminal would. SIGTTIN and SIGTTOU stop it only in the
+ * background, which the shell's fg may have ended meanwhile. The kernel does not stop an
+ * orphaned group, since no shell could continue it; then no SIGCONT is pending. */
+static unsigned stop_group(int sig)
 {
 	sigset_t only, pending;
 
@@ -69,7 +68,7 @@ static unsigned stop(int sig)
 	return sigismember(&pending, SIGCONT) == 1 ? 0 : 1U << EVENT_NOT_STOPPED;
 }
 
-/* Receive a message of the monitor's, and the channel that may come with it, or -1. */
+/* Receives a message of the monitor, and the channel that may come with it, or -1. */
 static ssize_t receive(int sock, unsigned char message[2], int *channel)
 {
 	union {
@@ -87,8 +86,8 @@ static ssize_t receive(int sock, unsigned char message[2], int *channel)
 	return n;
 }
 
-/* One message of the monitor's; -1: there is none, 0: there never will be one.
- * With obey unset a request to stop is too late. */
+/* Takes one message of the monitor. -1: there is none; 0: there will be no more. If obey
+ * is 0, it ignores a request to stop, which comes too late. */
 static int listen_to(int sock, int obey, unsigned *waiting)
 {
 	unsigned char m[2];
@@ -100,15 +99,15 @@ static int listen_to(int sock, int obey, unsigned *waiting)
 	else if (n == sizeof m && m[0] == ORDER_END)
 		status = m[1];
 	else if (n == sizeof m && m[0] == ORDER_STOP && obey)
-		*waiting |= stop(m[1]);
+		*waiting |= stop_group(m[1]);
 	else if (n == sizeof m && (m[0] == ORDER_READ || m[0] == ORDER_WRITE))
 		helper_serve(m[0], m[1], channel);
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : n > 0;
 }
 
-/* One signal at a time: who sends them without end must not keep the front
- * from anything else. Like signals they merge while they wait to be sent. */
-static unsigned take(int signals, int sock, unsigned waiting)
+/* Takes one signal. A caller who sends them without end must not keep the front from its
+ * other work. Events merge, as signals do, while they wait to be sent. */
+static unsigned take_signal(int signals, int sock, unsigned waiting)
 {
 	struct signalfd_siginfo info;
 
@@ -119,7 +118,7 @@ static unsigned take(int signals, int sock, unsigned waiting)
 	if (info.ssi_signo == SIGCONT) {
 		helper_continue();
 		while (listen_to(sock, 0, &waiting) > 0)
-			; /* what should have stopped us has, or was overtaken */
+			; /* a request to stop has been carried out, or SIGCONT has overtaken it */
 	}
 	for (int i = 0; i < PASSED_ON; i++)
 		if ((int)info.ssi_signo == passed_on[i].sig) {
@@ -130,7 +129,8 @@ static unsigned take(int signals, int sock, unsigned waiting)
 	return waiting;
 }
 
-/* What the socket has no room for stays: a SIGTERM must not be lost. */
+/* Sends the waiting events. If the socket has no room, they go on waiting, as a SIGTERM
+ * must not be lost. */
 static unsigned pass_on(int sock, unsigned waiting)
 {
 	for (unsigned char event = 0; event < EVENTS; event++)
@@ -139,9 +139,9 @@ static unsigned pass_on(int sock, unsigned waiting)
 	return waiting;
 }
 
-/* Has the monitor not heard for too long that the caller wants an end? It has heard
- * when nothing waits to be sent or, unix(7), to be read. */
-static int is_deaf(int sock, unsigned waiting)
+/* Tells whether the monitor has not read a termination request for PATIENCE turns. It has
+ * read all if nothing waits to be sent or, by SIOCOUTQ (unix(7)), to be read. */
+static int monitor_hangs(int sock, unsigned waiting)
 {
 	struct timespec t;
 	int unread = 0;
@@ -159,14 +159,14 @@ static int is_deaf(int sock, unsigned waiting)
 	return unheard.turns > PATIENCE;
 }
 
-/* Until the monitor is gone, or does not hear. */
+/* Passes on signals and orders until the monitor is gone or hangs. */
 static void serve(int sock, int signals, int monitor)
 {
 	struct pollfd fds[] = {{signals, POLLIN, 0}, {monitor, POLLIN, 0}, {sock, POLLIN, 0}};
 	unsigned waiting = 0;
 
-	while (!fds[1].revents && !is_deaf(sock, waiting) && (poll(fds, 3, unheard.sig ? TURN : -1) >= 0 || errno == EINTR)) {
-		waiting = take(signals, sock, waiting);
+	while (!fds[1].revents && !monitor_hangs(sock, waiting) && (poll(fds, 3, unheard.sig ? TURN : -1) >= 0 || errno == EINTR)) {
+		waiting = take_signal(signals, sock, waiting);
 		if (fds[2].revents & (POLLIN | POLLHUP) && listen_to(sock, 1, &waiting) == 0)
 			fds[2].fd = -1;
 		waiting = pass_on(sock, waiting);
@@ -174,12 +174,13 @@ static void serve(int sock, int signals, int monitor)
 	}
 }
 
-/* End as the monitor said: by a signal if it named one, else with its status. */
-static void end(int sock)
+/* Ends as the monitor said: by its signal, otherwise with its status. Returns if it has
+ * said neither. */
+static void end_as_told(int sock)
 {
 	unsigned none = 0;
 
-	front_do_not_wait();
+	front_limit_waits();
 	while (listen_to(sock, 0, &none) > 0)
 		;
 	helper_finish();
@@ -201,12 +202,12 @@ void front_run(int sock, pid_t monitor)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	for (int i = 0; i < PASSED_ON; i++)
-		if (passed_on[i].sig == SIGCONT || !(started.ignored & 1ULL << (passed_on[i].sig - 1))) /* nohup stays nohup */
+		if (passed_on[i].sig == SIGCONT || !(started.ignored & 1ULL << (passed_on[i].sig - 1))) /* nohup(1) stays in force */
 			sigaddset(&set, passed_on[i].sig);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), pidfd = (int)syscall(SYS_pidfd_open, monitor, 0);
 	if (signals < 0 || pidfd < 0)
-		shutdown(sock, SHUT_WR); /* cannot wait: a hangup to the monitor */
+		shutdown(sock, SHUT_WR); /* the front cannot wait; the monitor takes this for a hangup */
 	else
 		serve(sock, signals, pidfd);
 	if (unheard.turns > PATIENCE)
@@ -214,6 +215,6 @@ void front_run(int sock, pid_t monitor)
 
 	while (waitpid(monitor, &exited, 0) < 0 && errno == EINTR)
 		;
-	end(sock);
+	end_as_told(sock);
 	front_fail(exited);
 }

@@ -1,17 +1,17 @@
 /*
- * helper.c - the front's helpers: processes that read and write what the
+ * helper.c - the front's helpers: processes that read and write descriptors which the
  * monitor must not touch.
  *
- * A file system of the caller's may leave a read or a write unanswered for ever,
- * and a process that waits for it cannot be killed. So the monitor asks for a
- * helper: a process with the caller's uid and no capability, like the front. The
- * monitor polls its channel and the front's socket, and waits for nothing else.
+ * A caller's file system (FUSE) may never answer a read or a write, and a process that
+ * waits for it cannot be killed. So the monitor asks for a helper: a process with the
+ * caller's uid and no capability, like the front. The monitor polls the helper's channel
+ * and the front's socket, and waits for nothing else.
  *
- * MUST touch such a descriptor in a helper only: the front stays killable.
- * MUST read byte by byte, not past the newline: what follows is the session's.
- * MUST leave a helper nothing but its descriptor and its channel, but for what
- *   closing could keep it: a file system is asked then, too.
- * MUST end a helper with the front.
+ * MUST touch such a descriptor in a helper only, so that the front stays killable.
+ * MUST read byte by byte, not past the newline: the rest is the session's input.
+ * MUST close a helper's other descriptors, except files: close(2) asks the file system,
+ *   which may not answer.
+ * MUST end a helper when the front ends.
  */
 #define _GNU_SOURCE
 #include "front.h"
@@ -31,10 +31,10 @@ enum { CHANNEL = 3, HELPERS = 8 };
 
 static struct {
 	pid_t pid; /* 0: none */
-	int due;   /* what it writes is to be waited for */
+	int due;   /* 1: helper_finish waits until it has written */
 } helpers[HELPERS];
 
-/* AT_STATX_DONT_SYNC: what the kernel knows, without asking the file system. */
+/* AT_STATX_DONT_SYNC takes what the kernel knows, without asking the file system. */
 unsigned helper_kind(int fd)
 {
 	struct statx st;
@@ -42,15 +42,16 @@ unsigned helper_kind(int fd)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 ? st.stx_mode & S_IFMT : 0;
 }
 
-static int answers(int fd)
+/* Tells whether calls on fd end, as no file system is behind it. */
+static int always_answers(int fd)
 {
 	unsigned kind = helper_kind(fd);
 
 	return kind == S_IFIFO || kind == S_IFSOCK || kind == S_IFCHR;
 }
 
-/* Wait until fd is ready. 0: the monitor has closed the channel, nobody waits for us. */
-static int await(int fd, short event)
+/* Waits until fd is ready. 0: the monitor has closed the channel and waits no longer. */
+static int wait_ready(int fd, short event)
 {
 	struct pollfd fds[] = {{fd, event, 0}, {CHANNEL, 0, 0}};
 
@@ -59,8 +60,7 @@ static int await(int fd, short event)
 	return fds[1].revents == 0;
 }
 
-/* Send the answer as messages of a byte each; at its end, unless that is a newline,
- * a message of two: 0, and the errno of what went wrong or 0. */
+/* Sends the answer, one message per byte; see wire.h. */
 static void read_answer(int fd)
 {
 	unsigned char byte, last[2] = {0, 0};
@@ -68,7 +68,7 @@ static void read_answer(int fd)
 
 	for (int n = 0; n < ANSWER_MAX && got == 1; n += got == 1) {
 		do {
-			if (!await(fd, POLLIN))
+			if (!wait_ready(fd, POLLIN))
 				return;
 			got = read(fd, &byte, 1);
 		} while (got < 0 && (errno == EINTR || errno == EAGAIN));
@@ -105,7 +105,7 @@ static void write_text(int fd)
 		write_all(fd, text, (size_t)n);
 }
 
-/* In the child: keep fd and the channel, be stopped with the front while reading. */
+/* In the child: keeps fd and the channel. A reading helper stops with the front. */
 static void become_helper(pid_t front, int way, int fd, int channel)
 {
 	sigset_t stop;
@@ -118,8 +118,8 @@ static void become_helper(pid_t front, int way, int fd, int channel)
 		_exit(1);
 	syscall(SYS_close_range, channel >= 0 ? CHANNEL + 1 : CHANNEL, ~0U, 0);
 	for (int other = 0; other < 3; other++)
-		if (other != fd && answers(other))
-			close(other); /* its reader or writer waits for our end */
+		if (other != fd && always_answers(other))
+			close(other); /* a process at the other end may wait until we close it */
 	if (way == ORDER_READ) {
 		sigemptyset(&stop);
 		sigaddset(&stop, SIGTSTP);
@@ -135,8 +135,9 @@ void helper_reap(void)
 			helpers[i].pid = 0;
 }
 
-/* Fork a helper, for which there must be a place. Its pid in the front, 0 in the helper, -1. */
-static pid_t begin(int way, int fd, int channel)
+/* Forks a helper. Returns its pid in the front, 0 in the helper, -1 on failure or if there
+ * are HELPERS already. */
+static pid_t begin_helper(int way, int fd, int channel)
 {
 	pid_t front = getpid(), pid;
 	int place = 0;
@@ -162,16 +163,16 @@ void helper_serve(int way, int fd, int channel)
 
 	if (channel < 0)
 		return;
-	/* a prompt that is over must not read what is not its own */
-	if ((way != ORDER_READ || poll(&late, 1, 0) == 0) && begin(way, fd, channel) == 0) {
+	/* if the prompt is over, the monitor has closed the channel: the input is not for it */
+	if ((way != ORDER_READ || poll(&late, 1, 0) == 0) && begin_helper(way, fd, channel) == 0) {
 		if (way == ORDER_READ)
 			read_answer(fd);
 		else
 			write_text(fd);
-		shutdown(CHANNEL, SHUT_RDWR); /* now, not when the file system has let us end */
+		shutdown(CHANNEL, SHUT_RDWR); /* _exit closes files, and may wait for the file system */
 		_exit(0);
 	}
-	close(channel); /* without a helper, the monitor hears of that */
+	close(channel); /* if there is no helper, this tells the monitor */
 }
 
 void helper_continue(void)
@@ -191,15 +192,15 @@ void helper_finish(void)
 {
 	for (int i = 0; i < HELPERS; i++)
 		if (helpers[i].pid > 0 && helpers[i].due && waitpid(helpers[i].pid, NULL, 0) < 0)
-			return; /* the alarm */
+			return; /* the alarm of front_limit_waits */
 }
 
 void helper_say(const char *text)
 {
-	if (answers(2)) {
+	if (always_answers(2)) {
 		if (write(2, text, strlen(text)) < 0)
-			return; /* it is only shown */
-	} else if (begin(ORDER_WRITE, 2, -1) == 0) {
+			return; /* only a message is lost */
+	} else if (begin_helper(ORDER_WRITE, 2, -1) == 0) {
 		write_all(2, text, strlen(text));
 		_exit(0);
 	}

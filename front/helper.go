@@ -11,20 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Answer has a helper of the front's, a process of the caller's, read a line from fd,
-// which may be a file that never answers. The line comes by the channel: a message for
-// each byte, up to and including the newline; at an end without one a message of two
-// bytes, the second an errno or 0. Whoever closes the channel ends the helper, if
-// anything can.
-func (f *Front) Answer(fd int) (channel int, err error) { return f.help(C.ORDER_READ, fd) }
+// Answer has a helper of the front read a line from fd, one of descriptors 0-2, whose file
+// system may never answer. The line comes by the channel, one message per byte, with the
+// newline. If it ends without a newline, a message of two bytes follows, the second an
+// errno or 0. To end the helper, close the channel; a helper that waits for a file system
+// may not end. The error is socketpair(2)'s or sendmsg(2)'s.
+func (f *Front) Answer(fd int) (channel int, err error) { return f.askHelper(C.ORDER_READ, fd) }
 
-// Show shows text, as descriptor.Show does: what the monitor may not write itself is
-// written by a helper of the front's.
+// Show shows text on fd, one of descriptors 0-2, as descriptor.Show does. What the monitor
+// must not write itself a helper of the front writes.
 func (f *Front) Show(fd int, text string) {
-	descriptor.Show(fd, text, func(rest string, until time.Time) { f.lend(fd, rest, until) })
+	descriptor.Show(fd, text, func(rest string, until time.Time) { f.writeByHelper(fd, rest, until) })
 }
 
-func (f *Front) help(way byte, fd int) (int, error) {
+// askHelper sends the order and a channel to the front, and returns our end of it.
+func (f *Front) askHelper(way byte, fd int) (int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
@@ -38,17 +39,17 @@ func (f *Front) help(way byte, fd int) (int, error) {
 	return pair[0], nil
 }
 
-// lend gives text to a helper and waits until it is written. One that is not done in
-// time is not waited for again, and no other one begins on the same descriptor.
-func (f *Front) lend(fd int, text string, until time.Time) {
+// writeByHelper gives text to a helper and waits, until the given time, until it is
+// written. No other helper begins on the same descriptor before an earlier one is done.
+func (f *Front) writeByHelper(fd int, text string, until time.Time) {
 	if f.late[fd] != 0 {
-		if !ends(f.late[fd], until) {
+		if !waitShut(f.late[fd], until) {
 			return
 		}
 		unix.Close(f.late[fd])
 		f.late[fd] = 0
 	}
-	channel, err := f.help(C.ORDER_WRITE, fd)
+	channel, err := f.askHelper(C.ORDER_WRITE, fd)
 	if err != nil {
 		return
 	}
@@ -60,15 +61,15 @@ func (f *Front) lend(fd int, text string, until time.Time) {
 		rest = rest[max(n, 0):]
 	}
 	unix.Shutdown(channel, unix.SHUT_WR)
-	if ends(channel, until) {
+	if waitShut(channel, until) {
 		unix.Close(channel)
 	} else {
 		f.late[fd] = channel
 	}
 }
 
-// ends waits until a helper has shut its channel down.
-func ends(channel int, until time.Time) bool {
+// waitShut waits until a helper has shut its channel down; false: not by then.
+func waitShut(channel int, until time.Time) bool {
 	for {
 		if descriptor.Ready(channel, unix.POLLIN, time.Until(until)) {
 			return true

@@ -1,8 +1,9 @@
 /*
- * leave.c - the ways out of the front, and the terminal it puts back.
+ * leave.c - the ways out of the front, and the terminal's modes, which it restores.
  *
- * MUST put the terminal's modes back where the monitor cannot.
- * MUST NOT wait: no log daemon and no reader of standard error keeps the caller.
+ * MUST restore the terminal's modes if the monitor cannot.
+ * MUST NOT wait: neither a log daemon nor a reader of standard error may hold up the
+ *   caller.
  */
 #define _GNU_SOURCE
 #include "front.h"
@@ -41,26 +42,26 @@ void front_die(int sig)
 	sigaddset(&set, sig);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	raise(sig);
-	_exit(128 + sig); /* process 1 of a namespace does not die by it */
+	_exit(128 + sig); /* process 1 of a namespace does not die by a signal of its own */
 }
 
-/* Half a password reaches nobody. */
+/* TCSAFLUSH drops a half-typed password, so that the shell does not read it. */
 static void restore_terminal(void)
 {
 	if (front_in_foreground())
 		tcsetattr(tty, TCSAFLUSH, &modes);
 }
 
-static void nothing(int sig)
+static void do_nothing(int sig)
 {
 	(void)sig;
 }
 
-/* Neither a log daemon nor a reader of standard error that does nothing keeps the
- * caller, and no helper that was begun before: the monitor has waited for that. */
-void front_do_not_wait(void)
+/* A log daemon or a reader of standard error may hang. Helpers begun so far are not waited
+ * for: the monitor has done that. */
+void front_limit_waits(void)
 {
-	const struct sigaction sa = {.sa_handler = nothing};
+	const struct sigaction sa = {.sa_handler = do_nothing};
 	const struct itimerval second = {{1, 0}, {1, 0}};
 
 	sigaction(SIGALRM, &sa, NULL);
@@ -70,7 +71,7 @@ void front_do_not_wait(void)
 
 void front_leave(pid_t monitor, int sig)
 {
-	front_do_not_wait();
+	front_limit_waits();
 	restore_terminal();
 	helper_say("capsu: a PAM module or the name service does not answer; it is left alone\n" HINT);
 	openlog("capsu", LOG_PID, LOG_AUTHPRIV);
@@ -83,7 +84,7 @@ void front_fail(int exited)
 {
 	char text[128] = "capsu: monitor: ended without a status, perhaps by a PAM module\n" HINT;
 
-	front_do_not_wait();
+	front_limit_waits();
 	restore_terminal();
 	if (WIFSIGNALED(exited))
 		snprintf(text, sizeof text, "capsu: monitor: ended by signal %d\n" HINT, WTERMSIG(exited));

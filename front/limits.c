@@ -1,14 +1,13 @@
 /*
  * limits.c - the caller's resource limits, before there are threads.
  *
- * A limit of the caller's must not make privileged code fail half-way: the
- * monitor's soft limits are raised to the hard ones. Where a hard limit is too
- * low even to start the Go runtime, which would end in a crash text, the
- * attempt is refused here, in C, in words that name the limit.
+ * The caller's limits must not make privileged code fail half-way, so the monitor raises
+ * its soft limits to the hard ones. If a hard limit is too low, the Go runtime would end
+ * in a crash text. Then capsu is refused here, in C, with a message that names the limit.
  *
  * MUST refuse before anything is opened.
- * MUST set limits only when the caller can no longer set them back: after the
- *   change to the guard's identity.
+ * MUST set limits only once the process is the guard: until then the caller can set
+ *   them back.
  */
 #define _GNU_SOURCE
 #include "front.h"
@@ -22,17 +21,17 @@
 
 #define MB (1024UL * 1024)
 
-/* What the runtime and PAM modules need, measured and rounded up. */
+/* The hard limits that the runtime and PAM modules need, measured and rounded up. */
 static const struct {
 	int resource;
 	rlim_t least;
 	const char *name, *shell;
 } needed[] = {
-	{RLIMIT_AS, 2048 * MB, "address space (RLIMIT_AS)", "ulimit -v"}, /* reserved, not used: 1.5 GB */
+	{RLIMIT_AS, 2048 * MB, "address space (RLIMIT_AS)", "ulimit -v"}, /* 1.5 GB are reserved, not used */
 	{RLIMIT_DATA, 128 * MB, "data (RLIMIT_DATA)", "ulimit -d"},
 	{RLIMIT_STACK, MB, "stack (RLIMIT_STACK)", "ulimit -s"},
 	{RLIMIT_NOFILE, 64, "open files (RLIMIT_NOFILE)", "ulimit -n"},
-	/* else a caller could keep modules from recording his failures */
+	/* otherwise a caller could keep modules from recording a failed attempt */
 	{RLIMIT_FSIZE, 1024 * MB, "file size (RLIMIT_FSIZE)", "ulimit -f"},
 	{RLIMIT_CPU, 10, "processor time (RLIMIT_CPU)", "ulimit -t"},
 };
@@ -46,8 +45,8 @@ static void refuse_limit(size_t i)
 	start_refuse(what, hint);
 }
 
-/* A real-time process that has not slept for RLIMIT_RTTIME the kernel kills:
- * with it a caller could time the monitor's end to before a record. */
+/* The kernel kills a real-time process that has not slept for RLIMIT_RTTIME. A caller
+ * could choose it so that the monitor ends before it writes a record. */
 static void refuse_short_real_time(void)
 {
 	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
@@ -62,10 +61,10 @@ void limits_check(void)
 	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
 		if (started.limits[needed[i].resource].rlim_max < needed[i].least)
 			refuse_limit(i);
-	refuse_short_real_time(); /* at once: every step from here on takes some of it */
+	refuse_short_real_time();
 }
 
-/* By its number: setrlimit(2) of this program is what modules meet, and records only. */
+/* A call by number, since this program's setrlimit only records (interpose/limits.c). */
 static int set_limit(int resource, struct rlimit l)
 {
 	return (int)syscall(SYS_prlimit64, 0, resource, &l, NULL);
@@ -88,7 +87,7 @@ int limits_replace(void)
 		l.rlim_cur = l.rlim_max < USUAL_FILES ? l.rlim_max : USUAL_FILES;
 	if (set_limit(RLIMIT_NOFILE, l) < 0)
 		return -1;
-	/* else threads get the stack that the caller's limit said at start */
+	/* otherwise threads get a stack of the size of the caller's limit at start */
 	if (pthread_attr_init(&attr) != 0 || pthread_attr_setstacksize(&attr, MB) != 0 ||
 	    pthread_setattr_default_np(&attr) != 0)
 		return -1;

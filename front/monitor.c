@@ -1,10 +1,10 @@
 /*
- * monitor.c - what the monitor does in C before it is a Go program (its
- * identity), and right after (its signals).
+ * monitor.c - the monitor before the Go runtime (its identity) and right after its
+ * start (its signals).
  *
- * MUST leave nothing by which the caller could reach the monitor: guard uid
- *   in all three places, not dumpable, limits that are its own.
- * MUST look the guard up before a capability is effective: NSS runs modules.
+ * MUST leave the caller no way to reach the monitor: no uid of the caller's account,
+ *   not dumpable, limits of its own.
+ * MUST look the guard up before a capability is effective: NSS loads modules.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -14,7 +14,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* The guard, if there is one and it is one. Root needs none to begin with. */
+/* Finds the guard's account. It must not be root's or the caller's. A root caller needs
+ * no guard to start. */
 static int find_guard(void)
 {
 	struct passwd *pw = getpwnam(GUARD);
@@ -30,7 +31,6 @@ static int find_guard(void)
 	return 0;
 }
 
-/* The monitor's identity. Afterwards nothing of the caller's can reach it. */
 void monitor_begin(void)
 {
 	struct privilege_start start = {
@@ -51,29 +51,29 @@ void monitor_begin(void)
 		start_fault(FAULT_SYSTEM, "setrlimit");
 }
 
-static void nothing(int sig)
+static void do_nothing(int sig)
 {
 	(void)sig;
 }
 
 int monitor_settle(void)
 {
-	/* Caught, not ignored: what a module starts gets the defaults back. Of the
-	 * two that limits send, the runtime would make a crash. The two of background
-	 * terminal access must be ignored, or reading spins. */
+	/* These are caught, not ignored, so that a program that a module starts gets the
+	 * defaults back. The runtime would crash by SIGXFSZ and SIGXCPU, which limits send.
+	 * SIGTTIN and SIGTTOU are ignored, or a read in the background would spin. */
 	static const int caught[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGXFSZ, SIGXCPU};
 	struct sigaction sa = {.sa_flags = SA_ONSTACK | SA_RESTART};
 	sigset_t none;
 
 	sigemptyset(&sa.sa_mask);
-	sa.sa_handler = nothing;
+	sa.sa_handler = do_nothing;
 	for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
 		if (sigaction(caught[i], &sa, NULL) < 0)
 			return -1;
 	sa.sa_handler = SIG_IGN;
 	if (sigaction(SIGTTIN, &sa, NULL) < 0 || sigaction(SIGTTOU, &sa, NULL) < 0)
 		return -1;
-	/* A module that aborts ends the process: without the runtime's words. */
+	/* If a module aborts, the process ends without the runtime's crash text. */
 	sa.sa_handler = SIG_DFL;
 	if (sigaction(SIGABRT, &sa, NULL) < 0)
 		return -1;

@@ -1,20 +1,19 @@
 /*
  * start.c - everything that must happen before there are threads.
  *
- * A constructor: it runs in the one thread the process has before the Go
- * runtime starts. It splits the process in two. The parent stays what the
- * caller's shell started, the front (front.c): without a capability, never Go.
- * The child becomes the monitor: the guard's identity, not the caller's to
- * signal, trace or limit; it goes on into the Go runtime.
+ * start is a constructor: it runs in the only thread, before the Go runtime starts. It
+ * splits the process in two. The parent becomes the front (front.c), which the caller's
+ * shell waits for: it has no capability and never runs Go. The child becomes the
+ * monitor, with the guard's identity, and goes on into the Go runtime. The caller cannot
+ * signal, trace or limit it.
  *
  * MUST run no Go, start no thread, keep no file open but 0-2 and the socket.
  * MUST leave Effective, Inheritable and Ambient empty in the installed program.
- * MUST take nothing from argv: who starts the program writes it.
- * MUST NOT decide or print: faults go to Go, which hands them on to be explained
- *   (start.go), but for those with which Go cannot be started (limits.c).
- * MUST NOT do anything in a program without privilege: a copy without its file
- *   capabilities has no monitor, unless root calls, and Go refuses; nor in a test
- *   binary.
+ * MUST take nothing from argv, which the caller writes.
+ * MUST NOT decide or print: Go explains faults (start.go), except those with which Go
+ *   cannot start (limits.c).
+ * MUST NOT do anything in a test binary, or without privilege: a copy without file
+ *   capabilities gets no monitor unless root calls, and Go refuses.
  */
 #define _GNU_SOURCE
 #include "privilege.h"
@@ -34,9 +33,9 @@
 #include <unistd.h>
 
 /*
- * A closed descriptor 0, 1 or 2 becomes /dev/null, before anything else gets
- * its number. For a program with privileges the C library has been here first,
- * with devices opened the wrong way round, on which every call fails.
+ * Opens /dev/null for a closed descriptor 0, 1 or 2, before another file gets its
+ * number. In a privileged program the C library has done that already, but it opens
+ * devices the wrong way round, so that every call on them fails.
  */
 static void open_standard_descriptors(void)
 {
@@ -45,7 +44,7 @@ static void open_standard_descriptors(void)
 		struct statx st;
 
 		if (flags >= 0) {
-			/* what the kernel knows: a file system might never answer */
+			/* DONT_SYNC: only what the kernel knows, as a file system might never answer */
 			if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0 || !S_ISCHR(st.stx_mode) ||
 			    (flags & O_ACCMODE) != (fd == 0 ? O_WRONLY : O_RDONLY) ||
 			    st.stx_rdev_major != 1 || (st.stx_rdev_minor != 3 && st.stx_rdev_minor != 7))
@@ -58,7 +57,7 @@ static void open_standard_descriptors(void)
 	}
 }
 
-static void snapshot(char **envp)
+static void take_snapshot(char **envp)
 {
 	struct sets sets = {0, 0, 0};
 	struct sigaction sa;
@@ -87,21 +86,20 @@ static void snapshot(char **envp)
 }
 
 /*
- * The Go runtime reads its settings from the very array the kernel made, also
- * in a program that the caller must not control. The caller's entries move to
- * an array of their own (started.environ), the runtime finds nothing but
- * its settings, in as many entries as before: it looks for the auxiliary
- * vector behind the last. The C library and the PAM modules see what helps
- * them to talk to a person, or to the agent that has their keys, and nothing that
- * tells them what to load. (left.c adds the home of the caller's account, and a search path.)
+ * Replaces the environment, in three steps. The caller's entries move to an array of
+ * their own (started.environ). The array that the kernel made gets our settings for the
+ * Go runtime, which reads it even in a privileged program; it keeps its length, because
+ * the runtime looks for the auxiliary vector behind it. The C library and PAM modules
+ * get the few variables that they need to talk to a person or to an ssh agent, and none
+ * that tells them what to load. (interpose/left.c adds HOME and PATH.)
  */
 static void replace_environment(char **envp)
 {
-	/* one processor, nothing collected in so short a life, and none of the
-	 * runtime's own signals to break into what a module waits for */
+	/* one processor; no garbage collection in so short a life; no signals of the
+	 * runtime, which would interrupt a module's system calls */
 	static char settings[][64] = {"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"};
 	static const char *const shown[] = {"TERM=", "LANG=", "LANGUAGE=", "LC_", "DISPLAY=", "XAUTHORITY=", "SSH_AUTH_SOCK="};
-	size_t n = 0, kept = 0;
+	size_t n = 0, m = 0;
 
 	while (envp[n])
 		n++;
@@ -112,7 +110,7 @@ static void replace_environment(char **envp)
 	for (size_t i = 0; i < n; i++) {
 		for (size_t s = 0; s < sizeof shown / sizeof *shown; s++)
 			if (strncmp(all[i], shown[s], strlen(shown[s])) == 0) {
-				modules[kept++] = all[i];
+				modules[m++] = all[i];
 				break;
 			}
 		envp[i] = settings[i % 3];
@@ -121,9 +119,8 @@ static void replace_environment(char **envp)
 	environ = modules;
 }
 
-/* Nothing is effective, and the caller's Inheritable and Ambient are gone; or,
- * without a monitor, nothing is permitted either. */
-static void lower(uint64_t permitted)
+/* Sets Permitted, and empties Effective, Inheritable and with it Ambient. */
+static void lower_sets(uint64_t permitted)
 {
 	const struct sets lowered = {0, permitted, 0};
 
@@ -131,8 +128,8 @@ static void lower(uint64_t permitted)
 		_exit(1);
 }
 
-/* The file gives capabilities; or root has called, who has them already. The
- * second needs neither a file with capabilities nor the right to gain any. */
+/* Tells whether the program has its capabilities, from its file or, if root calls, from
+ * the caller. Root needs no file capabilities, nor the right to gain any. */
 static int has_privilege(void)
 {
 	static const uint64_t ids = BIT(CAP_SETUID) | BIT(CAP_SETGID), needed = ids | BIT(CAP_SETPCAP);
@@ -148,7 +145,7 @@ static int has_privilege(void)
 	return 0;
 }
 
-/* May this process have a monitor? Its file is not the caller's to choose. */
+/* Tells whether this process may have a monitor, and notes the fault if not. */
 static int may_begin(void)
 {
 	struct stat st;
@@ -157,22 +154,22 @@ static int may_begin(void)
 		start_fault(FAULT_NO_PROC, "stat");
 	} else if (st.st_mode & (S_ISUID | S_ISGID) || getuid() != geteuid() || getgid() != getegid()) {
 		start_fault(FAULT_SETID, NULL);
-		/* never go on with the owner's identity */
+		/* never go on with the file owner's identity */
 		if (setresgid(getgid(), getgid(), getgid()) < 0 || setresuid(getuid(), getuid(), getuid()) < 0)
 			_exit(1);
 	} else if (has_privilege()) {
 		return 1;
 	} else if (started.fault == FAULT_NO_PRIVILEGE) {
-		lower(0);
+		lower_sets(0);
 	}
 	return 0;
 }
 
-/* A package that only tests import defines it. Root may run them. */
+/* Package front/inert defines it, which only tests import: root may run them. */
 extern const int capsu_is_tested __attribute__((weak));
 
-/* Split the process in two, the front and the monitor. */
-static void begin(void)
+/* Splits the process in two, the front and the monitor. */
+static void split(void)
 {
 	const char *failed;
 	int pair[2];
@@ -210,28 +207,28 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	if (&capsu_is_tested)
 		return;
 	open_standard_descriptors();
-	snapshot(envp);
+	take_snapshot(envp);
 	if (!may_begin()) {
 		if (started.fault != FAULT_NO_FILECAPS)
 			replace_environment(envp);
 		return;
 	}
-	lower(started.permitted);
+	lower_sets(started.permitted);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		_exit(1);
 	limits_check();
-	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the status of our children */
+	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the kernel discards our children's status */
 	replace_environment(envp);
 	syscall(SYS_close_range, 3, ~0U, 0);
 
-	/* until monitor_settle() the monitor hears nothing that is not the runtime's own */
+	/* until monitor_settle only the runtime's own signals reach the monitor */
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++)
 		sigaddset(&set, blocked[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	begin();
+	split();
 	if (!started.monitor)
-		lower(0); /* Go explains, as the caller */
+		lower_sets(0); /* Go explains the fault, as the caller */
 	else if (sets_effective(0) < 0)
 		start_refuse("capset: capabilities cannot be lowered", "the system log may say what forbids it");
 }

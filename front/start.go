@@ -1,14 +1,14 @@
-// Package front is what runs before the Go runtime, and both ends of the socket
-// between the two processes that come of it.
+// Package front has the code that runs before the Go runtime, and both ends of the
+// socket between front and monitor.
 //
 // start.c, a constructor, splits the process in two. The front (front.c, leave.c,
-// helper.c) stays what the caller's shell started: the caller's uid, no capability,
-// and C to its end. The monitor (monitor.c, limits.c) goes on into the Go runtime, as
-// the guard. Take hands over what start.c has found. A Front is the monitor's end of the
-// socket; nothing that comes from there is believed beyond "the caller wants this".
+// helper.c) has the caller's uid and no capability, and stays C. The monitor (monitor.c,
+// limits.c) goes on into the Go runtime, as the guard. Take returns what start.c has
+// found. A Front is the monitor's end of the socket. Its messages are the caller's
+// wishes; the monitor trusts them no further.
 //
-// Nothing is effective while functions of this package run. Take and the methods of a
-// Front are called on the leader.
+// Effective is empty while functions of this package run. Call Take and the methods of a
+// Front on the leader.
 package front
 
 /*
@@ -29,32 +29,32 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// GuardName is the system user whose uid the monitor carries.
+// GuardName is the guard's name: the system user whose uid the monitor has.
 const GuardName = C.GUARD
 
 // Start is the snapshot that start.c took before there were threads.
 type Start struct {
-	Caller      uint32   // uid: the real one at start
+	Caller      uint32   // the caller's uid: the real one at start
 	GID         uint32   // the caller's
 	Groups      []uint32 // the caller's
-	Guard       uint32   // uid; privilege.Nobody: root calls, and there is no guard
+	Guard       uint32   // the guard's uid; privilege.Nobody if root calls and there is none
 	GuardGID    uint32
 	Front       *Front // nil: there is no monitor
 	Inheritable uint64 // the caller's Inheritable set; bit n is capability n
 	Securebits  cap.Secbits
-	Ignored     uint64 // signals that were ignored, bit n-1
-	Mask        uint64 // signals that were blocked, bit n-1
-	Environ     []string
+	Ignored     uint64   // the signals that were ignored; bit n-1 is signal n
+	Mask        uint64   // the signals that were blocked; bit n-1 is signal n
+	Environ     []string // the caller's environment, entries as found
 }
 
-// Fault says why there is no monitor.
+// Fault says why there is no monitor, or why it cannot open a session.
 type Fault struct {
 	Kind FaultKind
-	Call string // with System the call, with NotOurs the function
-	Err  error  // with NoProc and System
+	Call string // the call of NoProc or FailedSystem, the function of NotOurs
+	Err  error  // the errno of NoProc and FailedSystem
 }
 
-// FaultKind is an enum fault of front.h.
+// FaultKind is a value of enum fault in front.h.
 type FaultKind int
 
 // The faults, as front.h explains them.
@@ -73,8 +73,9 @@ func (f *Fault) Error() string { return fmt.Sprintf("start: fault %d: %s: %v", f
 
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Take takes over from start.c. With an error, a *Fault where start.c has noted one, there
-// is no monitor that could open a session; what the caller handed us is there all the same.
+// Take takes over from start.c, and settles the monitor's signals and limit of open
+// files. An error, a *Fault if start.c has noted one, means that there is no monitor that
+// could open a session. The Start is valid even then.
 func Take() (*Start, error) {
 	c := &C.started
 	s := &Start{
@@ -82,11 +83,11 @@ func Take() (*Start, error) {
 		Inheritable: uint64(c.inheritable), Securebits: cap.Secbits(c.securebits),
 		Ignored: uint64(c.ignored), Mask: uint64(c.mask),
 	}
-	// SAFETY: start.c made the array, of ngroups; nobody changes it.
+	// SAFETY: start.c made the array, of ngroups entries; it does not change.
 	for _, g := range unsafe.Slice(c.groups, c.ngroups) {
 		s.Groups = append(s.Groups, uint32(g))
 	}
-	// SAFETY: start.c made the array, ended by NULL; nobody changes it.
+	// SAFETY: start.c made the array, which ends with NULL; it does not change.
 	for p := unsafe.Pointer(c.environ); p != nil && *(**C.char)(p) != nil; p = unsafe.Add(p, unsafe.Sizeof(p)) {
 		s.Environ = append(s.Environ, C.GoString(*(**C.char)(p)))
 	}
@@ -103,8 +104,8 @@ func Take() (*Start, error) {
 	return s, interpose.SettleFiles(unix.Rlimit{Cur: uint64(files.rlim_cur), Max: uint64(files.rlim_max)})
 }
 
-// End tells the front how to end once this process is gone: by sig if that is not 0, or
-// with status. Without a front it does nothing.
+// End tells the front how to end once this process is gone: by sig, or with status if sig
+// is 0. It waits until the front can take that. Without a front it does nothing.
 func (s *Start) End(sig unix.Signal, status int) {
 	switch {
 	case s.Front == nil:

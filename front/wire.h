@@ -1,34 +1,35 @@
 /*
- * wire.h - what goes over the socket between front and monitor, and over the channel
- * of a helper. Each value stands here alone; Go takes them from here, too.
+ * wire.h - the messages on the socket between front and monitor, and on a helper's
+ * channel. C and Go both take the values from here.
  */
 #ifndef CAPSU_WIRE_H
 #define CAPSU_WIRE_H
 
-/* What happens to the front, to the monitor: a message of one byte each. The monitor
- * ignores any other. */
+/* From the front to the monitor: what happens to the front, one byte each. The monitor
+ * ignores other values. */
 enum event {
-	EVENT_TERM, EVENT_HUP, EVENT_INT, EVENT_QUIT, EVENT_TSTP, /* signals that a process has sent */
-	EVENT_KEY_INT, EVENT_KEY_QUIT, EVENT_KEY_TSTP,            /* that the kernel has sent, for a key */
+	EVENT_TERM, EVENT_HUP, EVENT_INT, EVENT_QUIT, EVENT_TSTP, /* signals sent by a process */
+	EVENT_KEY_INT, EVENT_KEY_QUIT, EVENT_KEY_TSTP,            /* signals sent by the kernel, for a key */
 	EVENT_CONT, EVENT_WINCH,
-	EVENT_NOT_STOPPED,                                        /* nobody could have continued the front */
+	EVENT_NOT_STOPPED,                                        /* the kernel does not stop an orphaned group */
 	EVENTS
 };
 
-/* What the monitor says, to the front: a message of two bytes, the second what it is about. */
+/* From the monitor to the front: two bytes, the order and its argument. ORDER_READ and
+ * ORDER_WRITE come with a helper's channel (SCM_RIGHTS). */
 enum order {
-	ORDER_STOP,   /* by this signal: SIGTSTP, SIGTTIN or SIGTTOU */
-	ORDER_DIE_BY, /* this signal, once the monitor is gone */
-	ORDER_END,    /* with this status, once the monitor is gone */
-	ORDER_READ,   /* a helper reads a line from this descriptor, into the channel that comes along (SCM_RIGHTS) */
-	ORDER_WRITE   /* a helper writes to this descriptor what comes by that channel */
+	ORDER_STOP,   /* stop the process group by this signal: SIGTSTP, SIGTTIN or SIGTTOU */
+	ORDER_DIE_BY, /* once the monitor is gone, die by this signal */
+	ORDER_END,    /* once the monitor is gone, exit with this status */
+	ORDER_READ,   /* have a helper send a line from this descriptor into the channel */
+	ORDER_WRITE   /* have a helper write to this descriptor what comes by the channel */
 };
 
-/* On the channel of ORDER_READ: a message for each byte of the answer, up to and including
- * the newline. An end without one is a message of two bytes: 0, and an errno or 0. */
+/* On the channel of ORDER_READ the answer is one message per byte, with the newline. If it
+ * ends without a newline, a message of two bytes follows: 0, and an errno or 0. */
 enum {
-	ANSWER_MAX = 512,   /* bytes: what PAM takes, PAM_MAX_RESP_SIZE */
-	HELPER_SLOT = 4096  /* bytes that a helper of ORDER_WRITE takes at once */
+	ANSWER_MAX = 512,   /* bytes that PAM takes, PAM_MAX_RESP_SIZE */
+	HELPER_SLOT = 4096  /* bytes in a message of ORDER_WRITE's channel, at most */
 };
 
 #endif

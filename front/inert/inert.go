@@ -1,6 +1,6 @@
-// Package inert keeps a test binary of capsu from becoming a monitor before its
-// tests begin, also when root runs it. Only tests import it; start.c looks for
-// the symbol.
+// Package inert keeps a test binary of capsu from becoming a monitor before its tests
+// begin, even if root runs it. It defines a symbol that front/start.c looks for. Only
+// tests import it. It has no functions, so nothing is privileged and any thread will do.
 package inert
 
 /*
