@@ -1,8 +1,8 @@
 // Package relay carries bytes between the caller's descriptors and the session's
 // pseudo-terminal, and tells when the caller is gone.
 //
-// It needs no privilege; its functions are called from one thread, in the loop that
-// polls what Interests asks for.
+// Nothing is privileged while it runs. Call its functions on one thread, any thread: the
+// loop that polls what Interests asks for.
 package relay
 
 import (
@@ -14,31 +14,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Relay carries bytes between the caller's descriptors 0 and 1 and the
-// session's pseudo-terminal. It allocates nothing once it is made: the
-// runtime does not collect garbage.
+// Relay carries bytes between two of the caller's descriptors and the session's
+// pseudo-terminal. Its methods allocate nothing, since the runtime does not collect
+// garbage.
 type Relay struct {
-	t       *tty.Pty
-	from    int  // the caller's descriptor that input comes from
-	in, out int  // from and the caller's output; opened anew, non-blocking, where they are its terminal
-	inNow   bool // in is a pipe or a socket, of which the kernel reads without waiting
-	outNow  bool // likewise
+	pty     *tty.Pty
+	from    int  // the caller's descriptor for input
+	in, out int  // from and the caller's output; opened anew, non-blocking, if they are its terminal
+	inNow   bool // in is a pipe or a socket: the kernel can read it without waiting
+	outNow  bool // out is one
 	ownOut  bool // out was opened anew
-	most    int  // bytes that out takes at once when it is ready, or oneWrite
+	most    int  // the bytes that out takes at once when it is ready, or oneWrite
 	modes   tty.Modes
 	keys    bool // in is a terminal
 
-	reading bool // in is ours to read: a terminal only in the foreground
+	reading bool // the relay may read in: a terminal only in the foreground
 	paused  bool // the session is stopped
-	ended   bool // in has no more
-	midline bool // what the session was given does not end a line
+	ended   bool // in is at its end
+	midline bool // the last byte written to the session does not end a line
 	hungUp  bool // the session has closed its terminal
-	broken  bool // nobody takes the output any more
+	broken  bool // out has no reader any more
 
 	toSession, toCaller queue
 }
 
-// queue is bytes that wait to be written.
+// queue holds bytes that wait to be written.
 type queue struct {
 	bytes    [32 << 10]byte
 	from, to int
@@ -46,7 +46,7 @@ type queue struct {
 
 func (q *queue) empty() bool { return q.from == q.to }
 
-// fill reads once into an empty queue.
+// fill reads once into an empty queue. now: without waiting, if the kernel can do that.
 func (q *queue) fill(fd int, now bool) (int, error) {
 	n, err := 0, error(unix.EOPNOTSUPP)
 	if now {
@@ -59,7 +59,7 @@ func (q *queue) fill(fd int, now bool) (int, error) {
 	return n, err
 }
 
-// flush writes once, no more than a pipe takes without blocking if need be.
+// flush writes at most that many bytes, once.
 func (q *queue) flush(fd, most int, now bool) error {
 	part := q.bytes[q.from:min(q.to, q.from+most)]
 	n, err := 0, error(unix.EOPNOTSUPP)
@@ -73,8 +73,9 @@ func (q *queue) flush(fd, most int, now bool) error {
 	return err
 }
 
-// plain is how many bytes, 1 to 128, a terminal hands on in one piece.
-func (q *queue) plain() int {
+// plainRun returns how many bytes, 1 to 128, a terminal takes in one piece: those before
+// the next control character, or that alone.
+func (q *queue) plainRun() int {
 	n := 0
 	for n < 128 && q.from+n < q.to && q.bytes[q.from+n] >= ' ' {
 		n++
@@ -83,17 +84,15 @@ func (q *queue) plain() int {
 }
 
 const (
-	pipeful = 4096 // PIPE_BUF: what a pipe that is ready takes without blocking
-	// oneWrite is what a terminal that is ready takes: what its output processing
-	// hands on at once, up to a control character or that alone.
-	oneWrite = -1
-	// drained is more than a pseudo-terminal holds.
-	drained = 128 << 10
+	pipeful  = 4096      // PIPE_BUF: the bytes that a ready pipe takes without blocking
+	oneWrite = -1        // a ready terminal takes plainRun bytes without blocking
+	drained  = 128 << 10 // more than a pseudo-terminal holds
 )
 
-// New returns the relay between the caller's descriptors and t, the session's pseudo-terminal.
-func New(t *tty.Pty, in, out int) *Relay {
-	r := &Relay{t: t, from: in, in: in, out: out, modes: tty.Modes{FD: in}, keys: descriptor.IsTerminal(in),
+// New returns the relay between the caller's descriptors in and out and the session's
+// pseudo-terminal. Resume starts it.
+func New(pty *tty.Pty, in, out int) *Relay {
+	r := &Relay{pty: pty, from: in, in: in, out: out, modes: tty.Modes{FD: in}, keys: descriptor.IsTerminal(in),
 		inNow: descriptor.Of(in) == descriptor.Stream, outNow: descriptor.Of(out) == descriptor.Stream}
 	if fd := tty.Own(in); fd >= 0 {
 		r.in = fd
@@ -109,7 +108,7 @@ func New(t *tty.Pty, in, out int) *Relay {
 	return r
 }
 
-// Close puts the caller's terminal back.
+// Close restores the modes of the caller's terminal, and closes what New has opened.
 func (r *Relay) Close() {
 	r.modes.Restore(false)
 	if r.in != r.from {
@@ -120,17 +119,19 @@ func (r *Relay) Close() {
 	}
 }
 
-// Keys tells whether keys are typed to the session: standard input is a terminal.
+// Keys tells whether the caller types keys to the session: standard input is a terminal.
 func (r *Relay) Keys() bool { return r.keys }
 
-// Abandon is for a caller who is gone: what is written from now on is for nobody.
+// Abandon ends the relay after the caller is gone: it drops the session's output from now
+// on.
 func (r *Relay) Abandon() {
 	r.modes.Restore(false)
 	r.reading, r.ended, r.broken = false, true, true
-	r.toCaller.from = r.toCaller.to // or the session would wait to write more
+	r.toCaller.from = r.toCaller.to // otherwise the session would wait to write more
 }
 
-// Resume goes on after a start or a stop, and tells whether in the foreground.
+// Resume starts the relay, or continues it after Suspend. It tells whether the front is in
+// the foreground of the caller's terminal.
 func (r *Relay) Resume() bool {
 	r.paused = false
 	foreground := tty.Foreground(r.from)
@@ -142,32 +143,32 @@ func (r *Relay) Resume() bool {
 	return foreground
 }
 
-// Resize passes the size of the caller's window on, unless the session is stopped.
+// Resize copies the size of the caller's window, unless the session is stopped.
 func (r *Relay) Resize() {
 	if r.paused {
 		return
 	}
 	if r.keys {
-		tty.CopySize(r.in, r.t.Master)
+		tty.CopySize(r.in, r.pty.Master)
 	} else {
-		tty.CopySize(r.out, r.t.Master)
+		tty.CopySize(r.out, r.pty.Master)
 	}
 }
 
-// Suspend shows what there is and gives the terminal back.
+// Suspend writes out the session's output and restores the modes of the caller's terminal.
 func (r *Relay) Suspend() {
 	r.Drain()
 	r.modes.Restore(false)
 	r.reading, r.paused = false, true
 }
 
-// Interests fills in what to wait for: in, the session's terminal, out.
+// Interests fills in what to poll: in, the session's terminal, out.
 func (r *Relay) Interests(fds []unix.PollFd) {
 	for i := range fds {
 		fds[i] = unix.PollFd{Fd: -1}
 	}
 	if ready := r.reading && r.toSession.empty(); !r.ended && (ready || r.keys) {
-		fds[0].Fd = int32(r.in) // of a terminal, also to hear of a hangup
+		fds[0].Fd = int32(r.in) // a terminal always: poll(2) reports its hangup unasked
 		if ready {
 			fds[0].Events = unix.POLLIN
 		}
@@ -183,7 +184,7 @@ func (r *Relay) Interests(fds []unix.PollFd) {
 			fds[1].Events |= unix.POLLOUT
 		}
 		if fds[1].Events != 0 {
-			fds[1].Fd = int32(r.t.Master)
+			fds[1].Fd = int32(r.pty.Master)
 		}
 	}
 	if !r.toCaller.empty() {
@@ -191,44 +192,44 @@ func (r *Relay) Interests(fds []unix.PollFd) {
 	}
 }
 
-// Carry does what poll found ready. gone says that the caller's side has been
-// closed: his terminal has hung up, or nobody reads what the session writes.
+// Carry reads and writes what poll(2) has found ready. gone says that the caller's side is
+// closed: their terminal has hung up, or the reader of the output is gone.
 func (r *Relay) Carry(fds []unix.PollFd) (gone bool) {
 	if fds[0].Revents != 0 && !r.ended {
-		gone = r.take(fds[0].Revents)
+		gone = r.readCaller(fds[0].Revents)
 	}
 	if r.paused {
-		return gone // since poll looked
+		return gone // paused since poll(2)
 	}
 	if fds[1].Revents&unix.POLLOUT != 0 || !r.toSession.empty() {
-		r.give()
+		r.writeSession()
 	}
 	if fds[2].Revents != 0 {
-		gone = r.show() || gone
+		gone = r.writeCaller() || gone
 	}
 	if fds[1].Revents&^unix.POLLOUT != 0 {
-		// A screenful at a time, as long as both sides keep up.
+		// A few reads in one turn, as long as both sides keep up.
 		for range 16 {
-			if !r.toCaller.empty() || !r.read() {
+			if !r.toCaller.empty() || !r.readSession() {
 				break
 			}
-			gone = r.show() || gone
+			gone = r.writeCaller() || gone
 		}
 	}
 	return gone
 }
 
-// take reads from the caller.
-func (r *Relay) take(events int16) (gone bool) {
+// readCaller reads the caller's input.
+func (r *Relay) readCaller(events int16) (gone bool) {
 	if r.keys && events&unix.POLLIN == 0 { // hung up
 		r.ended = true
 		return true
 	}
 	if !r.reading {
-		return false // stopped, or in the background, since poll looked
+		return false // stopped or in the background since poll(2)
 	}
 	if r.keys && !tty.Foreground(r.from) {
-		r.reading = false // the front was stopped behind our back: its SIGCONT will tell
+		r.reading = false // the front was stopped by SIGSTOP; an event will come with SIGCONT
 		return false
 	}
 	n, err := r.toSession.fill(r.in, r.inNow)
@@ -236,7 +237,7 @@ func (r *Relay) take(events int16) (gone bool) {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != nil || n == 0:
 		r.ended = true
-		if r.keys { // raw, so no key has said so
+		if r.keys { // in raw mode no key means the end of input: this is a hangup
 			return true
 		}
 		r.endOfFile()
@@ -244,10 +245,10 @@ func (r *Relay) take(events int16) (gone bool) {
 	return false
 }
 
-// endOfFile types the session's end-of-file key: twice, if a line is begun,
-// which the first one only sends.
+// endOfFile types the session's end-of-file key. In the middle of a line it types it
+// twice, since the first one only sends the line.
 func (r *Relay) endOfFile() {
-	char, lines := r.t.EndOfFile()
+	char, lines := r.pty.EndOfFile()
 	r.toSession.bytes[0], r.toSession.bytes[1] = char, char
 	r.toSession.from, r.toSession.to = 0, 1
 	if lines && r.midline {
@@ -255,13 +256,13 @@ func (r *Relay) endOfFile() {
 	}
 }
 
-// give writes to the session.
-func (r *Relay) give() {
+// writeSession writes the caller's input to the session.
+func (r *Relay) writeSession() {
 	if r.toSession.empty() || r.hungUp {
 		return
 	}
 	last := r.toSession.bytes[r.toSession.to-1]
-	switch err := r.toSession.flush(r.t.Master, len(r.toSession.bytes), false); err {
+	switch err := r.toSession.flush(r.pty.Master, len(r.toSession.bytes), false); err {
 	case nil, unix.EAGAIN, unix.EINTR:
 		r.midline = last != '\n'
 	default:
@@ -269,18 +270,19 @@ func (r *Relay) give() {
 	}
 }
 
-// read takes what the session has written, and tells whether there was any.
-func (r *Relay) read() bool {
-	n, err := r.toCaller.fill(r.t.Master, false)
+// readSession reads the session's output, and tells whether there was any.
+func (r *Relay) readSession() bool {
+	n, err := r.toCaller.fill(r.pty.Master, false)
 	if err != nil && err != unix.EAGAIN && err != unix.EINTR || err == nil && n == 0 {
 		r.hungUp = true
 	}
 	return n > 0
 }
 
-// show writes to the caller what he takes now: who waited for a reader that
-// does not read would hear of nothing else, not even that the session has to end.
-func (r *Relay) show() (gone bool) {
+// writeCaller writes output to the caller, as much as they take without waiting. If it
+// waited for a reader that does not read, Wait could handle nothing, not even a request to
+// end the session.
+func (r *Relay) writeCaller() (gone bool) {
 	if r.broken {
 		r.toCaller.from = r.toCaller.to
 		return false
@@ -290,7 +292,7 @@ func (r *Relay) show() (gone bool) {
 	}
 	most := r.most
 	if most == oneWrite {
-		most = r.toCaller.plain()
+		most = r.toCaller.plainRun()
 	}
 	switch err := r.toCaller.flush(r.out, most, r.outNow); err {
 	case nil, unix.EAGAIN, unix.EINTR:
@@ -301,19 +303,20 @@ func (r *Relay) show() (gone bool) {
 	return true
 }
 
-// Drain shows what has been written until now, as far as it is taken.
+// Drain writes the session's output so far to the caller. It gives up if the caller takes
+// nothing for descriptor.Patience.
 func (r *Relay) Drain() {
 	until := time.Now().Add(descriptor.Patience)
 	for left := drained; left > 0 && time.Now().Before(until); {
 		if r.toCaller.empty() {
-			if r.hungUp || !r.read() {
+			if r.hungUp || !r.readSession() {
 				return
 			}
 			left -= r.toCaller.to
 		}
-		descriptor.Ready(r.out, unix.POLLOUT, time.Until(until)) // interrupted or not: time tells
+		descriptor.Ready(r.out, unix.POLLOUT, time.Until(until)) // if a signal interrupts it, the loop checks the time
 		from := r.toCaller.from
-		if r.show(); r.toCaller.from != from {
+		if r.writeCaller(); r.toCaller.from != from {
 			until = time.Now().Add(descriptor.Patience)
 		}
 	}

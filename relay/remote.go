@@ -6,24 +6,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Remote watches descriptors 0 to 2 of a session whose caller is at their other
-// end and has no other way to say that they are gone (an ssh forced command: sshd
-// signals nobody). It reads and writes nothing: they are the session's.
+// Remote watches descriptors 0-2 of a session whose caller is at their other ends. It is
+// for an ssh forced command: sshd sends no signal when its client is gone. It reads and
+// writes nothing, because the descriptors are the session's.
 //
-// A caller is gone who is gone from all of them: the reader of standard output alone
-// may leave (ssh host command | head), which is between it and the command. Not
-// counted are those that cannot tell: files, devices, and the reading end of a
-// pipe, where a hangup means no more than the end of input.
+// The caller is gone when the other ends of all descriptors that can tell are closed. The
+// reader of standard output may leave alone (ssh host command | head); how to take that is
+// up to the command. Files and devices cannot tell, nor can the reading end of a pipe,
+// where a hangup is the end of input.
 type Remote struct {
-	fds  [3]int32 // -1: cannot tell, or has told
-	open int      // how many have not told
+	fds  [3]int32 // -1: cannot tell, or is closed at the other end
+	open int      // the number of the others
 }
 
-// NewRemote looks which of the descriptors can tell.
+// NewRemote finds the descriptors that can tell.
 func NewRemote() *Remote {
 	r := &Remote{fds: [3]int32{-1, -1, -1}}
 	for fd := range r.fds {
-		if tells(fd) {
+		if showsHangup(fd) {
 			r.fds[fd] = int32(fd)
 			r.open++
 		}
@@ -31,10 +31,10 @@ func NewRemote() *Remote {
 	return r
 }
 
-// tells tells whether poll(2) shows on fd, unasked, that the other end is gone:
-// POLLERR on the writing end of a pipe, POLLHUP on a socket whose peer has
-// closed it (not one that has only finished writing), and on a terminal.
-func tells(fd int) bool {
+// showsHangup tells whether poll(2) shows, without a requested event, that the other end
+// of fd is closed. It does so by POLLERR on the writing end of a pipe, and by POLLHUP on a
+// terminal and on a socket, unless the peer has only finished writing.
+func showsHangup(fd int) bool {
 	var st unix.Stat_t
 	if unix.Fstat(fd, &st) != nil {
 		return false
@@ -49,15 +49,15 @@ func tells(fd int) bool {
 	return descriptor.IsTerminal(fd)
 }
 
-// Interests fills in what to wait for.
+// Interests fills in what to poll.
 func (r *Remote) Interests(fds []unix.PollFd) {
 	for i, fd := range r.fds {
 		fds[i] = unix.PollFd{Fd: fd}
 	}
 }
 
-// Gone tells, once, whether the caller is. What has told is not polled again:
-// it would tell for ever.
+// Gone tells, once, whether the caller is gone. A descriptor whose other end is closed is
+// not polled again, as it would always be ready.
 func (r *Remote) Gone(fds []unix.PollFd) bool {
 	before := r.open
 	for i := range r.fds {

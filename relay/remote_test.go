@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poll is what Wait does with what remote asks for.
+// poll polls r as launcher.Wait does.
 func (r *Remote) poll(t *testing.T) bool {
 	t.Helper()
 	var fds [3]unix.PollFd
@@ -41,7 +41,7 @@ func TestWhoIsGoneFromAllDescriptorsIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for fd, want := range map[int]bool{in: false, out: true, both: true, null: false} {
-		if tells(fd) != want {
+		if showsHangup(fd) != want {
 			t.Errorf("descriptor %d tells: %v", fd, !want)
 		}
 	}
