@@ -6,30 +6,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An answer that another process reads: this one must not touch In, which may keep
-// it for ever.
+// This file has a helper read the answer: the monitor must not touch an In that may never
+// answer.
 
-// ErrHelper is a helper that ended before the answer did.
+// ErrHelper says that the helper ended before the answer was complete.
 var ErrHelper = errors.New("the process that reads the answer has ended")
 
-// beginAnswer has the answer read by another process if that is needed and there can
-// be one. It goes on with one that has begun.
+// beginAnswer starts a helper that reads the answer, if one is needed and none runs yet.
+// Without Outside there is no helper.
 func (c *Conversation) beginAnswer(needed bool) error {
-	if !needed || c.Outside == nil || c.lent != 0 {
+	if !needed || c.Outside == nil || c.channel != 0 {
 		return nil
 	}
 	channel, err := c.Outside.Answer(c.In)
 	if err == nil {
-		c.lent = channel
+		c.channel = channel
 	}
 	return err
 }
 
-// fromAnswer takes one byte of the answer, or none at its end.
-func (c *Conversation) fromAnswer() (int, error) {
+// takeAnswer takes one byte of the answer from the helper, none at its end.
+func (c *Conversation) takeAnswer() (int, error) {
 	var message [2]byte
-	defer clear(message[:]) // reply is the one place a secret is in
-	n, err := unix.Read(c.lent, message[:])
+	defer clear(message[:]) // a secret stays in c.reply alone
+	n, err := unix.Read(c.channel, message[:])
 	switch {
 	case err != nil:
 		return 0, err
@@ -44,9 +44,10 @@ func (c *Conversation) fromAnswer() (int, error) {
 	return 0, nil
 }
 
+// endAnswer closes the channel, which ends the helper.
 func (c *Conversation) endAnswer() {
-	if c.lent > 0 {
-		unix.Close(c.lent)
+	if c.channel > 0 {
+		unix.Close(c.channel)
 	}
-	c.lent = 0
+	c.channel = 0
 }

@@ -81,8 +81,8 @@ func TestAnAnswerThatAHelperReads(t *testing.T) {
 			if answer != c.answer || !errors.Is(err, c.err) {
 				t.Errorf("%q, %v; want %q, %v", answer, err, c.answer, c.err)
 			}
-			if at, err := unix.Seek(conv.In, 0, 1); at != 0 || err != nil || outside.begun != 1 || conv.lent != 0 {
-				t.Errorf("offset %d, %v; %d helpers, lent %d", at, err, outside.begun, conv.lent)
+			if at, err := unix.Seek(conv.In, 0, 1); at != 0 || err != nil || outside.begun != 1 || conv.channel != 0 {
+				t.Errorf("offset %d, %v; %d helpers, lent %d", at, err, outside.begun, conv.channel)
 			}
 			if conv.wipe(); conv.reply != [maxReply]byte{} {
 				t.Error("the reply was not wiped")

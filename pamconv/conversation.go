@@ -13,61 +13,60 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxReply is PAM_MAX_RESP_SIZE: a reply must be shorter.
+// maxReply is PAM_MAX_RESP_SIZE, in bytes. A reply must be shorter.
 const maxReply = 512
 
-// Conversation answers the messages of PAM modules: prompts by a person at a
-// terminal, or by a line of standard input when that is not a terminal; the
-// rest by printing. What misc_conv does, apart from the faults it forgives.
+// Conversation answers the messages of PAM modules (pam_conv(3)). It prints texts, and
+// answers a prompt with a line from the caller's terminal, or from standard input if that
+// is not a terminal. It does what misc_conv(3) does, but treats as faults a NUL byte, a
+// reply that is too long and an unknown style.
 type Conversation struct {
 	In, Out, Err int // descriptors: answers, TEXT_INFO, prompts and ERROR_MSG
 
-	// Silent leaves out TEXT_INFO, as su does once a session is opened that is no
-	// login at a terminal.
+	// Silent drops TEXT_INFO, as su does after authentication, except for a login
+	// without a command.
 	Silent bool
-	// Refuse fails every prompt at once: nobody may be asked, and In is not read.
+	// Refuse fails every prompt at once, with a PromptError. In is not read.
 	Refuse bool
-	// Tell gets TEXT_INFO and ERROR_MSG in place of Out and Err, if it is not nil.
+	// Tell gets TEXT_INFO and ERROR_MSG instead of Out and Err, unless it is nil.
 	Tell func(text string)
 
-	// Outside is what may happen while a prompt waits; nil: nothing.
+	// Outside handles what happens while a prompt waits; nil: nothing does.
 	Outside Outside
-	// Waiting runs wait, which waits for a person, with nothing privileged.
-	// nil: run it as it is.
+	// Waiting runs wait, which waits for the caller, with nothing effective. If it is
+	// nil, wait runs with the privilege of the PAM call.
 	Waiting func(wait func() error) error
 
-	reply [maxReply]byte // the one place a secret is in, until wiped
-	used  int
-	lent  int // the channel of Outside.Answer while a prompt waits, or 0
-	fault error
+	reply   [maxReply]byte // a secret is nowhere else; wipe clears it
+	used    int            // bytes of reply
+	channel int            // of the helper that reads the answer (Outside.Answer), or 0
+	fault   error          // why a prompt of this PAM call was not answered
 
 	failed func(status error) (delay bool) // Transaction.OnFailure, or nil
 }
 
-// Outside is the caller's shell, as the front tells of it.
+// Outside is the front, as a prompt needs it.
 type Outside interface {
 	// Descriptor is polled beside In while a prompt waits.
 	Descriptor() int
-	// Begin forgets the keys that came when no prompt waited. An error ends the prompt.
+	// Begin drops keys from before the prompt. An error ends the prompt.
 	Begin() error
-	// Event is called when Descriptor is readable. stop asks for Stop, again for
-	// the prompt to be shown anew; an error ends it.
+	// Event is called when Descriptor is readable. stop means that the prompt has to call
+	// Stop, again that it has to be shown again. An error ends it.
 	Event() (stop, again bool, err error)
-	// Stop stops what the caller's shell sees, by SIGTSTP or SIGTTIN, and returns
-	// when it goes on. stopped is false if there is nobody who could continue it.
+	// Stop stops the front by SIGTSTP or SIGTTIN and returns when it is continued.
+	// stopped is false if the kernel has not stopped it: no shell could continue it.
 	Stop(sig unix.Signal) (stopped bool, err error)
-	// Gone tells whether nobody waits any more who could want to read what modules say.
+	// Gone tells whether the front has ended, so that the caller reads no messages.
 	Gone() bool
-	// Show writes to Out or Err, as far as that is taken.
+	// Show writes to Out or Err, as far as their readers take it.
 	Show(fd int, text string)
-	// Answer has another process read a line from In, which may be a file that keeps
-	// its reader for ever. channel hands out a message for each byte, up to and including
-	// the newline, and at an end without one a message of two bytes: the second is
-	// an errno, or 0.
+	// Answer has a helper read a line from In, which may never answer. The line comes by
+	// channel; front.Front.Answer says how.
 	Answer(fd int) (channel int, err error)
 }
 
-// The ways a prompt ends without an answer.
+// The reasons for which a prompt has no answer.
 var (
 	ErrEndOfInput  = errors.New("end of input")
 	ErrReplyLength = fmt.Errorf("answer of %d bytes or more", maxReply)
@@ -77,15 +76,15 @@ var (
 	ErrStyle       = errors.New("unknown message style")
 )
 
-// PromptError is a prompt that was refused (Conversation.Refuse).
+// PromptError is a prompt that Conversation.Refuse has refused.
 type PromptError struct{ Text string }
 
 func (e *PromptError) Error() string {
 	return fmt.Sprintf("%q cannot be asked: prompts are off", e.Text)
 }
 
-// RespondPAM answers one message. It is called back from C on the leader, so
-// nothing may leave it but by return: a panic becomes an error, PAM_CONV_ERR.
+// RespondPAM answers one message. C calls it, on the leader, so a panic must not leave it:
+// it becomes an error. The library makes PAM_CONV_ERR of an error.
 func (c *Conversation) RespondPAM(style pam.Style, text string) (answer string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -133,17 +132,17 @@ func (c *Conversation) write(fd int, text string) {
 	c.Outside.Show(fd, text)
 }
 
-// prompt reads one answer into c.reply. The string it returns is that buffer:
-// the library copies it at once into memory that PAM owns and wipes.
+// prompt reads one answer into c.reply. The string that it returns is that buffer. The
+// library copies it at once into memory that PAM owns and wipes.
 func (c *Conversation) prompt(text string, echo bool) (string, error) {
 	if c.fault != nil {
-		return "", c.fault // who has ended one prompt is not asked again by the next module
+		return "", c.fault // the caller has ended a prompt: the next module must not ask again
 	}
 	if c.Refuse {
 		return "", &PromptError{text}
 	}
 	c.wipe()
-	wait := func() error { return c.read(text, echo) }
+	wait := func() error { return c.readAnswer(text, echo) }
 	var err error
 	if c.Waiting != nil {
 		err = c.Waiting(wait)
@@ -153,19 +152,19 @@ func (c *Conversation) prompt(text string, echo bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// SAFETY: c outlives the transaction, and nobody keeps the string.
+	// SAFETY: c outlives the transaction, and the library does not keep the string.
 	return unsafe.String(&c.reply[0], c.used), nil
 }
 
-// errStop says that the prompt has to be stopped and shown again, errAgain that
-// it has been.
+// errStop says that the front has to be stopped. errAgain says that it was stopped, and
+// that the prompt has to be shown again.
 var (
 	errStop  = errors.New("stopped")
 	errAgain = errors.New("continued")
 )
 
-// read shows the prompt and takes a line, again after each stop.
-func (c *Conversation) read(text string, echo bool) error {
+// readAnswer shows the prompt and reads a line. It does so again after each stop.
+func (c *Conversation) readAnswer(text string, echo bool) error {
 	if c.Outside != nil {
 		if err := c.Outside.Begin(); err != nil {
 			return err
@@ -176,7 +175,7 @@ func (c *Conversation) read(text string, echo bool) error {
 	onTerminal := kind == descriptor.Terminal
 	for {
 		if onTerminal && !tty.Foreground(c.In) {
-			// Under su the first touch of the terminal stops it, and fg continues it.
+			// su stops when it first touches the terminal, and fg continues it.
 			if stopped, err := c.stop(unix.SIGTTIN); err != nil {
 				return err
 			} else if !stopped {
@@ -193,7 +192,7 @@ func (c *Conversation) read(text string, echo bool) error {
 			return err
 		}
 		if onTerminal {
-			c.wipe() // what was typed has been discarded
+			c.wipe() // the terminal has discarded its part of the line
 			if !tty.Foreground(c.In) {
 				continue
 			}
@@ -211,15 +210,15 @@ func (c *Conversation) stop(sig unix.Signal) (stopped bool, err error) {
 	return c.Outside.Stop(sig)
 }
 
-// ask shows the prompt and takes a line, with the terminal's modes set for it
-// and put back on every way out.
+// ask sets the terminal's modes, shows the prompt, reads a line and restores the modes on
+// every return.
 func (c *Conversation) ask(text string, echo bool, kind descriptor.Kind) error {
 	if kind == descriptor.Terminal {
 		modes := tty.Modes{FD: c.In}
 		if err := modes.Prompt(echo); err != nil {
 			return err
 		}
-		// The newline that was not echoed comes after the modes are back.
+		// The terminal has not echoed the newline, so write one after the modes are back.
 		defer func() {
 			modes.Restore(true)
 			if !echo {
@@ -228,12 +227,12 @@ func (c *Conversation) ask(text string, echo bool, kind descriptor.Kind) error {
 		}()
 	}
 	c.write(c.Err, text)
-	return c.line(kind)
+	return c.readLine(kind)
 }
 
-// line takes a line. A terminal hands out one at a time, so a read cannot go
-// past it. All else is read byte by byte: what follows the newline is the session's.
-func (c *Conversation) line(kind descriptor.Kind) error {
+// readLine reads a line. A terminal returns one line per read(2). Other files are read
+// byte by byte, since what follows the newline is the session's.
+func (c *Conversation) readLine(kind descriptor.Kind) error {
 	onTerminal := kind == descriptor.Terminal
 	if err := c.beginAnswer(kind == descriptor.Other); err != nil {
 		return err
@@ -241,7 +240,7 @@ func (c *Conversation) line(kind descriptor.Kind) error {
 	for {
 		switch err := c.poll(); {
 		case err == errAgain && !onTerminal:
-			continue // nobody has disturbed it
+			continue // a prompt that is not on a terminal need not be shown again
 		case err != nil:
 			return err
 		}
@@ -249,9 +248,9 @@ func (c *Conversation) line(kind descriptor.Kind) error {
 			return ErrReplyLength
 		}
 		if onTerminal && !tty.Foreground(c.In) {
-			return errStop // the front was stopped behind our back: what is typed is for the shell
+			return errStop // the front was stopped by SIGSTOP: what is typed is for the shell
 		}
-		n, err := c.some(kind)
+		n, err := c.readSome(kind)
 		switch {
 		case err == unix.EINTR || err == unix.EAGAIN:
 			continue
@@ -269,19 +268,19 @@ func (c *Conversation) line(kind descriptor.Kind) error {
 			c.reply[last] = 0
 			c.used = last
 		}
-		// Without a newline a terminal's line ends by its end-of-file key.
+		// On a terminal the end-of-file key ends a line without a newline.
 		if newline || n == 0 || onTerminal && c.used < maxReply {
 			return c.checkReply()
 		}
 	}
 }
 
-// some reads some of the answer, where poll has said that there is something.
-func (c *Conversation) some(kind descriptor.Kind) (int, error) {
+// readSome reads a part of the answer, once poll has found something to read.
+func (c *Conversation) readSome(kind descriptor.Kind) (int, error) {
 	most := 1
 	switch {
-	case c.lent != 0:
-		return c.fromAnswer()
+	case c.channel != 0:
+		return c.takeAnswer()
 	case kind == descriptor.Terminal:
 		most = maxReply
 	case kind == descriptor.Stream:
@@ -289,7 +288,7 @@ func (c *Conversation) some(kind descriptor.Kind) (int, error) {
 		if err != unix.EOPNOTSUPP {
 			return n, err
 		}
-		if err := c.beginAnswer(true); err != nil || c.lent != 0 {
+		if err := c.beginAnswer(true); err != nil || c.channel != 0 {
 			return 0, cmp.Or(err, error(unix.EAGAIN))
 		}
 	}
@@ -308,12 +307,12 @@ func (c *Conversation) checkReply() error {
 	return nil
 }
 
-// poll waits until there is something to read, heeding what happens outside.
+// poll waits until there is something to read, and handles events of the front.
 func (c *Conversation) poll() error {
 	for {
 		in := c.In
-		if c.lent != 0 {
-			in = c.lent
+		if c.channel != 0 {
+			in = c.channel
 		}
 		fds := []unix.PollFd{{Fd: int32(in), Events: unix.POLLIN}, {Fd: -1}}
 		if c.Outside != nil {

@@ -7,13 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static void delay(int status, unsigned usec, void *appdata)
+/* libpam calls it after an authentication; pam_fail_delay(3), PAM_FAIL_DELAY. */
+static void sleep_delay(int status, unsigned usec, void *appdata)
 {
 	struct timespec t;
 
 	if (status == PAM_SUCCESS)
 		return;
-	/* in Go: what is done to the delay does not dodge the record */
+	/* Go writes the record of a failure before the sleep, which the caller could end */
 	if (!capsuFailed(status, (uintptr_t)appdata) || clock_gettime(CLOCK_MONOTONIC, &t) < 0)
 		return;
 	t.tv_sec += usec / 1000000;
@@ -28,7 +29,7 @@ static void delay(int status, unsigned usec, void *appdata)
 
 int capsu_fail_delay(pam_handle_t *pamh, unsigned usec)
 {
-	int status = pam_set_item(pamh, PAM_FAIL_DELAY, (const void *)delay);
+	int status = pam_set_item(pamh, PAM_FAIL_DELAY, (const void *)sleep_delay);
 
 	return status == PAM_SUCCESS ? pam_fail_delay(pamh, usec) : status;
 }
@@ -45,7 +46,7 @@ size_t capsu_count(char **list)
 static pid_t guarded;
 static int open_transactions;
 
-static void exited(void)
+static void fail(void)
 {
 	if (open_transactions > 0 && getpid() == guarded) /* a module's child may exit as it likes */
 		_exit(1);
@@ -57,7 +58,7 @@ int capsu_guard_exit(int on)
 	if (guarded != 0)
 		return 0;
 	guarded = getpid();
-	return atexit(exited);
+	return atexit(fail);
 }
 
 void capsu_faults(int on)

@@ -1,12 +1,10 @@
-// Package pamconv is capsu's side of PAM: a transaction on the host's
-// Linux-PAM, by way of github.com/msteinert/pam/v2 with its gaps filled, and
-// the conversation with the person who is asked for a password.
+// Package pamconv is capsu's side of PAM: a transaction with the host's Linux-PAM, by
+// github.com/msteinert/pam/v2, and the conversation with the caller.
 //
-// Every function that reaches PAM must be called on the thread-group leader:
-// modules leave state on the thread that calls them, and some (pam_loginuid)
-// work on no other. Modules need the process's capabilities effective; raising
-// them is the caller's business, except that the conversation gives them up
-// while it waits for a person (Conversation.Waiting).
+// Call every method of a Transaction on the leader. Modules keep state on the thread that
+// calls them, and some (pam_loginuid) work on the leader only. Modules need capabilities
+// effective: wrap each call in privilege.Leader.Call. The conversation drops them while it
+// waits for the caller (Conversation.Waiting).
 package pamconv
 
 /*
@@ -29,12 +27,12 @@ import (
 	"github.com/msteinert/pam/v2"
 )
 
-// FailDelay is what a failed authentication costs at least, in microseconds
-// (pam_fail_delay(3); libpam spreads it by up to a half).
+// FailDelay is the delay after a failed authentication, in microseconds. libpam changes it
+// at random by up to a half (pam_fail_delay(3)).
 const FailDelay = 2_000_000
 
-// Delay sleeps as long as libpam does after a failed authentication for which
-// FailDelay is asked for: by chance, and distributed as there.
+// Delay sleeps as libpam does after a failed authentication with FailDelay, with the same
+// random distribution.
 func Delay() {
 	spread := (rand.Float64()+rand.Float64()+rand.Float64())/3 - 0.5
 	time.Sleep(time.Duration(FailDelay*(1+spread)) * time.Microsecond)
@@ -44,12 +42,12 @@ func Delay() {
 type Transaction struct {
 	tx      *pam.Transaction
 	conv    *Conversation
-	guarded bool // until it ends, exit(3) is a module's
+	guarded bool // capsu_guard_exit is on for it
 }
 
-// Start opens a transaction for a service and a user as typed. With confdir
-// the service file is looked for there alone (tests). PAM_RHOST stays unset:
-// pam_wheel then looks at PAM_RUSER.
+// Start opens a transaction for a service and a user (pam_start(3)). If confdir is not
+// empty, libpam looks for the service file only there; tests use that. PAM_RHOST stays
+// unset, so that pam_wheel looks at PAM_RUSER.
 func Start(service, user, confdir string, conv *Conversation) (*Transaction, error) {
 	t := &Transaction{conv: conv, guarded: true}
 	if status, err := C.capsu_guard_exit(1); status != 0 {
@@ -83,27 +81,28 @@ func (t *Transaction) unguard() {
 	t.guarded = false
 }
 
-// OnFailure has f called when an authentication fails, before the delay is
-// slept: on the leader, within Authenticate, with what is effective there. f
-// tells whether there shall be a delay.
+// OnFailure sets the function that is called when an authentication fails, before the
+// delay. It runs within Authenticate, on the leader, with the same privilege. f gets an
+// *Error, and tells whether to sleep the delay.
 func (t *Transaction) OnFailure(f func(err error) (delay bool)) {
 	t.conv.failed = func(status error) bool {
 		return f(&Error{Call: "pam_authenticate", Status: status, Conversation: t.conv.fault})
 	}
 }
 
-// capsuFailed is called by the delay function, with what libpam hands to the conversation.
+// capsuFailed is called by the delay function in pamconv.c. appdata is the pointer that
+// libpam also passes to the conversation.
 //
 //export capsuFailed
 func capsuFailed(status C.int, appdata C.uintptr_t) (delay C.int) {
-	// Nothing may leave it but by return: C calls it.
+	// C calls it, so a panic must not leave it.
 	defer func() {
 		if recover() != nil {
 			delay = 1
 		}
 	}()
-	// SAFETY: the library makes this handle, of the handler that Start gave it, and keeps
-	// it until pam_end.
+	// SAFETY: the library has made this handle of the Conversation that Start gave it, and
+	// keeps it until pam_end.
 	conv, ours := cgo.Handle(appdata).Value().(*Conversation)
 	if ours && conv.failed != nil && !conv.failed(pam.Error(status)) {
 		return 0
@@ -111,12 +110,11 @@ func capsuFailed(status C.int, appdata C.uintptr_t) (delay C.int) {
 	return 1
 }
 
-// Handle returns the pam_handle_t, for the calls that the library lacks and
-// for the child, which ends its copy of the transaction in C.
+// Handle returns the pam_handle_t. The calls that the library lacks need it, and so does
+// the child, which ends its copy of the transaction in C.
 func (t *Transaction) Handle() (unsafe.Pointer, error) {
-	// SAFETY: the library keeps the handle in an unexported pointer field
-	// named handle; it is read, not written. TestHandleIsWhereWeLookForIt fails
-	// if an upgrade moves it.
+	// SAFETY: the library keeps the handle in an unexported pointer field, handle, which
+	// is only read here. TestHandleIsWhereWeLookForIt fails if an upgrade moves it.
 	field := reflect.ValueOf(t.tx).Elem().FieldByName("handle")
 	if field.Kind() != reflect.Pointer || field.IsNil() {
 		return nil, errors.New("pam library: no handle")
@@ -124,46 +122,46 @@ func (t *Transaction) Handle() (unsafe.Pointer, error) {
 	return field.UnsafePointer(), nil
 }
 
-// SetTerminal sets PAM_TTY, with its /dev/.
+// SetTerminal sets PAM_TTY; name begins with /dev/.
 func (t *Transaction) SetTerminal(name string) error { return t.tx.SetItem(pam.Tty, name) }
 
-// SetCaller sets PAM_RUSER, by which modules know who asks.
+// SetCaller sets PAM_RUSER, the caller's name.
 func (t *Transaction) SetCaller(name string) error { return t.tx.SetItem(pam.Ruser, name) }
 
-// User returns PAM_USER as the modules have left it. Call it only after a
-// call that succeeded: the library reports the last status to pam_end.
+// User returns PAM_USER, which modules may have changed. Call it only after a successful
+// call: the library passes the status of its last call to pam_end.
 func (t *Transaction) User() (string, error) { return t.tx.GetItem(pam.User) }
 
-// Silence leaves out what modules want to tell from here on, but for errors and
-// prompts: as su does for all that is no login at a terminal.
+// Silence drops TEXT_INFO messages from now on (Conversation.Silent).
 func (t *Transaction) Silence() { t.conv.Silent = true }
 
-// Authenticate asks the stack whether the caller may act as the user.
+// Authenticate runs pam_authenticate: may the caller act as the user? This and the next
+// methods return an *Error if a module refuses or fails.
 func (t *Transaction) Authenticate() error {
 	return t.call("pam_authenticate", func() error { return t.tx.Authenticate(0) })
 }
 
-// Account asks whether the account may be used now. ErrExpiredPassword asks
-// for ChangePassword.
+// Account runs pam_acct_mgmt: may the account be used now? After ErrExpiredPassword it
+// may, once ChangePassword has succeeded.
 func (t *Transaction) Account() error {
 	return t.call("pam_acct_mgmt", func() error { return t.tx.AcctMgmt(0) })
 }
 
-// ErrExpiredPassword is Account's word for "after a new password".
+// ErrExpiredPassword is Account's error for an expired password, PAM_NEW_AUTHTOK_REQD.
 var ErrExpiredPassword error = pam.ErrNewAuthtokReqd
 
-// ChangePassword has an expired password changed.
+// ChangePassword runs pam_chauthtok for an expired password.
 func (t *Transaction) ChangePassword() error {
 	return t.call("pam_chauthtok", func() error { return t.tx.ChangeAuthTok(pam.ChangeExpiredAuthtok) })
 }
 
-// EstablishCredentials runs pam_setcred, after the groups are set and before
-// the session.
+// EstablishCredentials runs pam_setcred. Set the groups before it, and open the session
+// after it.
 func (t *Transaction) EstablishCredentials() error {
 	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.EstablishCred) })
 }
 
-// DeleteCredentials undoes EstablishCredentials; silently, as su does.
+// DeleteCredentials undoes EstablishCredentials, with PAM_SILENT as su does.
 func (t *Transaction) DeleteCredentials() error {
 	return t.call("pam_setcred", func() error { return t.tx.SetCred(pam.DeleteCred | pam.Silent) })
 }
@@ -178,14 +176,14 @@ func (t *Transaction) CloseSession() error {
 	return t.call("pam_close_session", func() error { return t.tx.CloseSession(0) })
 }
 
-// End ends the transaction with the status of its last call.
+// End runs pam_end with the status of the last call.
 func (t *Transaction) End() error {
 	defer t.unguard()
 	return t.call("pam_end", func() error { return t.tx.End() })
 }
 
-// call runs one PAM call and wipes the reply buffer after it. A prompt that
-// could not be answered is the fault that counts, not what the module made of it.
+// call runs one PAM call and wipes the reply buffer after it. If a prompt was not answered,
+// the error says why.
 func (t *Transaction) call(name string, f func() error) error {
 	t.conv.fault = nil
 	defer t.conv.wipe()
@@ -198,11 +196,11 @@ func (t *Transaction) call(name string, f func() error) error {
 	return &Error{Call: name, Status: err, Conversation: t.conv.fault}
 }
 
-// Error is a PAM call that did not succeed.
+// Error is a PAM call that has failed.
 type Error struct {
 	Call         string
 	Status       error // a pam.Error
-	Conversation error // why a prompt was not answered, if one was not
+	Conversation error // why a prompt was not answered; nil if all were
 }
 
 func (e *Error) Error() string {
@@ -212,7 +210,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %v", e.Call, e.Status)
 }
 
-// Unwrap gives both causes to errors.Is and errors.As.
+// Unwrap returns both causes.
 func (e *Error) Unwrap() []error {
 	if e.Conversation == nil {
 		return []error{e.Status}
@@ -220,11 +218,11 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Status, e.Conversation}
 }
 
-// AccountExpired tells whether the account phase said so.
+// AccountExpired tells whether the status is PAM_ACCT_EXPIRED.
 func (e *Error) AccountExpired() bool { return errors.Is(e.Status, pam.ErrAcctExpired) }
 
-// Misconfigured tells whether the status speaks of the stack itself, whoever
-// is asked for: a module or a service that cannot be loaded.
+// Misconfigured tells whether a module or the service cannot be loaded. Such a status is
+// the same for every user.
 func (e *Error) Misconfigured() bool {
 	return errors.Is(e.Status, pam.ErrOpen) || errors.Is(e.Status, pam.ErrSymbol) ||
 		errors.Is(e.Status, pam.ErrModuleUnknown) || errors.Is(e.Status, pam.ErrAbort)
@@ -237,8 +235,8 @@ func asError(status C.int) error {
 	return pam.Error(status)
 }
 
-// Environment returns the PAM environment in the order in which the modules
-// set it; entries without "=" are left out (pam_getenvlist(3)).
+// Environment returns the PAM environment as NAME=value, in the order in which modules
+// have set it (pam_getenvlist(3)). It fails if there is no memory.
 func (t *Transaction) Environment() ([]string, error) {
 	h, err := t.Handle()
 	if err != nil {
@@ -248,8 +246,8 @@ func (t *Transaction) Environment() ([]string, error) {
 	if list == nil {
 		return nil, pam.ErrBuf
 	}
-	// SAFETY: the list and its strings are ours to free; the slice ends at the
-	// terminating NULL that capsu_count found.
+	// SAFETY: the list and its strings are ours to free; the slice ends before the NULL
+	// that capsu_count has found.
 	defer C.free(unsafe.Pointer(list))
 	var env []string
 	for _, entry := range unsafe.Slice(list, int(C.capsu_count(list))) {
