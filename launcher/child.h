@@ -1,7 +1,8 @@
-/* child.h - what the child is to become; see child.c. */
+/* child.h - the child between fork and exec, and the leader; see child.c, leader.c. */
 #ifndef CAPSU_CHILD_H
 #define CAPSU_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -9,34 +10,34 @@
 
 struct child_spec {
 	void *pam;             /* the transaction, a pam_handle_t */
-	pid_t monitor;         /* to notice its death before the parent-death signal is set */
+	pid_t monitor;         /* the parent; it may die before the parent-death signal is set */
 
 	uid_t uid;             /* the target's */
 	gid_t gid;
 	const gid_t *groups;   /* sorted */
 	size_t ngroups;
-	const uid_t *regain;   /* uids that must not be had back; the target's own is passed over */
+	const uid_t *regain;   /* uids that the child must not be able to regain, except uid */
 	size_t nregain;
-	gid_t regain_gid;
+	gid_t regain_gid;      /* likewise, a gid */
 
-	int decided;           /* 1: inheritable and ambient below; 0: what stands after pam_end */
+	bool decided;          /* the tuple is inheritable and ambient; otherwise pam_end leaves it */
 	uint64_t inheritable;
 	uint64_t ambient;
 	uint64_t blocked;      /* dropped from the bounding set */
-	uint64_t passed;       /* not decided: Inheritable added to what stands (rule "all") */
-	int narrowed;          /* 1: the session takes narrow_* instead, if that is no more than the grant */
+	uint64_t passed;       /* if not decided: added to Inheritable (rule "all") */
+	bool narrowed;         /* the session takes narrow_*, which must not exceed the grant */
 	uint64_t narrow_i;
 	uint64_t narrow_a;
-	uint64_t narrow_b;     /* blocked; what blocked has must be in it */
-	uint64_t dropped;      /* taken off Inheritable and Ambient */
-	int no_new_privs;
+	uint64_t narrow_b;     /* like blocked, of which it must have all */
+	uint64_t dropped;      /* removed from Inheritable and Ambient */
+	bool no_new_privs;
 	int securebits;        /* the session's */
 
-	int new_session;       /* setsid */
+	bool new_session;      /* setsid(2) */
 	int terminal;          /* descriptor of a pseudo-terminal's slave for the session, or -1 */
 	int lead;              /* with terminal: the leader's end of its socket to the monitor */
-	int foreground;        /* with terminal: the command begins in its foreground */
-	const char *home;      /* directory to enter, NULL: stay */
+	bool foreground;       /* with terminal: the command begins in its foreground */
+	const char *home;      /* the directory to enter, or NULL */
 	struct rlimit limits[RLIM_NLIMITS];
 	uint64_t ignored;      /* signals ignored in the session, bit n-1 */
 	uint64_t mask;         /* signals blocked in the session, bit n-1 */
@@ -47,13 +48,13 @@ struct child_spec {
 	int report;            /* write end of a close-on-exec pipe */
 };
 
-/* What comes up the pipe. Its end after CHILD_BOUNDS means that exec succeeded. */
+/* A message up the pipe. If the pipe ends after CHILD_BOUNDS, exec has succeeded. */
 struct child_report {
 	int step;              /* enum child_step */
-	int err;               /* errno, or 0 where two values should agree and do not */
-	uint64_t want, got;    /* those values; of CHILD_TUPLE, which is no fault, Inheritable
-	                        * and Ambient; of CHILD_BOUNDS what is left of Bounding; of
-	                        * CHILD_COMMAND the pid of the session leader's child */
+	int err;               /* errno, or 0 if two values differ that must agree */
+	uint64_t want, got;    /* those values. Three steps are no faults: CHILD_TUPLE has
+	                        * Inheritable and Ambient, CHILD_BOUNDS in got the bounding
+	                        * set, CHILD_COMMAND in got the command's pid */
 };
 
 #define CHILD_STEPS(X) \
@@ -102,47 +103,47 @@ enum child_step {
 /* child_step_name names a step for messages. */
 const char *child_step_name(int step);
 
-/* child_fork forks on the calling thread, which must be the one that ran PAM,
- * and runs spec in the child. Returns the child's pid, or -1 with errno. */
+/* child_fork forks on the calling thread, the leader, on which PAM ran. The child follows
+ * spec and never returns. The parent gets the child's pid, or -1 with errno. */
 pid_t child_fork(const struct child_spec *spec);
 
-/* Between the files that run in the child. */
+/* The next functions are for the files that run in the child. */
 struct sets;
 
-/* child_tell reports; child_fail reports errno and ends; child_same ends
- * unless two values agree. */
+/* child_tell sends a report. child_fail sends errno and ends the child. child_expect ends
+ * it unless the two values agree. */
 void child_tell(const struct child_spec *s, int step, int err, uint64_t want, uint64_t got);
 void child_fail(const struct child_spec *s, int step) __attribute__((noreturn));
-void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t got);
+void child_expect(const struct child_spec *s, int step, uint64_t want, uint64_t got);
 
-/* child_apply_tuple takes the grant or less, leaves nothing effective, and says
- * what should stand now: tuple (e, p, i), Ambient and Bounding. */
+/* child_apply_tuple sets the grant or less, and empties Effective. It returns the sets that
+ * the kernel must have now: tuple (e, p, i), Ambient and Bounding. */
 void child_apply_tuple(const struct child_spec *s, struct sets *tuple, uint64_t *amb, uint64_t *bnd);
 
-/* child_limits_first obeys of the limits what needs the capabilities, or must stand
- * before the change of uid; child_limits obeys them all. */
-void child_limits_first(const struct child_spec *s);
-void child_limits(const struct child_spec *s);
+/* child_raise_limits sets the limits that need a capability or count at the change of uid.
+ * child_set_limits sets them all. */
+void child_raise_limits(const struct child_spec *s);
+void child_set_limits(const struct child_spec *s);
 
-/* child_default_signals sets the session's dispositions, child_unblock its signal mask. */
-void child_default_signals(const struct child_spec *s);
-void child_unblock(const struct child_spec *s);
+/* child_set_signals sets the session's dispositions, child_set_mask its signal mask. */
+void child_set_signals(const struct child_spec *s);
+void child_set_mask(const struct child_spec *s);
 
-/* child_take_terminal makes the pseudo-terminal this new session's, and its
- * descriptors 0 to 2 as far as they were terminals. */
+/* child_take_terminal starts a new session on the pseudo-terminal, and opens it as
+ * descriptors 0 and 1, and as 2 if that is a terminal. */
 void child_take_terminal(const struct child_spec *s);
 
-/* child_split makes this process the leader of the session and returns in its
- * child, the command, in a process group of its own. */
+/* child_split makes this process the leader. It returns in the command, the leader's
+ * child, in a process group of its own. */
 void child_split(const struct child_spec *s);
 
-/* Messages of the leader to the monitor, si_code and si_status of waitid(2); and
- * what the monitor says by one byte: continue in foreground or background. */
+/* From the leader to the monitor: si_code and si_status of waitid(2). From the monitor to
+ * the leader, one byte: continue the command, in the background or foreground. */
 struct lead_report { int code, status; };
 enum lead_order { LEAD_BACKGROUND, LEAD_FOREGROUND };
 
-/* child_hear_of_children has fd, an eventfd, written to when a child of this
- * process stops or ends. */
-int child_hear_of_children(int fd);
+/* child_notify has SIGCHLD's handler write to fd, an eventfd, in the monitor; -1 ends that.
+ * It returns -1 with errno. */
+int child_notify(int fd);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * child_tell.c - what the child reports of its steps, and its signals; see child.c,
- * whose rules hold here.
+ * child_tell.c - the child's reports, and its signals. The rules of child.c hold.
  */
 #define _GNU_SOURCE
 #include "child.h"
@@ -34,7 +33,7 @@ void child_fail(const struct child_spec *s, int step)
 	_exit(1);
 }
 
-void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t got)
+void child_expect(const struct child_spec *s, int step, uint64_t want, uint64_t got)
 {
 	if (want != got) {
 		child_tell(s, step, 0, want, got);
@@ -42,23 +41,23 @@ void child_same(const struct child_spec *s, int step, uint64_t want, uint64_t go
 	}
 }
 
-/* Every disposition and the mask as the session shall have them. The Go
- * runtime's handlers must never run here: all signals are blocked till now. */
-void child_default_signals(const struct child_spec *s)
+/* All signals are blocked meanwhile, since the Go runtime's handlers must not run in the
+ * child. */
+void child_set_signals(const struct child_spec *s)
 {
 	struct sigaction sa = {.sa_handler = SIG_DFL};
 
 	sigemptyset(&sa.sa_mask);
 	for (int sig = 1; sig <= 64; sig++) {
 		if (sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33)
-			continue; /* not to be set; the last two the C library keeps */
+			continue; /* the kernel refuses the first two, the C library keeps the others */
 		sa.sa_handler = s->ignored & BIT(sig - 1) ? SIG_IGN : SIG_DFL;
 		if (sigaction(sig, &sa, NULL) < 0)
 			child_fail(s, CHILD_SIGNALS);
 	}
 }
 
-void child_unblock(const struct child_spec *s)
+void child_set_mask(const struct child_spec *s)
 {
 	sigset_t set;
 

@@ -1,19 +1,18 @@
 /*
- * leader.c - the leader of a session on a pseudo-terminal, in the child; and
- * how the monitor hears of a child without one.
+ * leader.c - the leader of a session on a pseudo-terminal, in the child; and the signal
+ * handler of the monitor for a session without a leader.
  *
- * A command that were itself the leader would be alone in an orphaned process
- * group, which the kernel does not stop: no Ctrl-Z. So the leader stays, with
- * the target's ids and nothing else, and the command is its child, in a
- * foreground process group of its own.
+ * If the command led its session, it would be alone in an orphaned process group, which
+ * the kernel does not stop: no Ctrl-Z. So the leader stays, with the target's ids and
+ * nothing else. The command is its child, in a process group of its own.
  *
- * The rules of child.c hold here. And the leader
+ * The rules of child.c hold. And the leader
  * MUST have no capability, and MUST NOT be dumpable: its memory is a copy of the
  *   monitor's. (The child is not dumpable until it executes the shell.)
- * MUST NOT reap the command: as long as its pid is taken, the monitor's signals
- *   reach it and nobody else.
- * MUST NOT leave before the monitor has read what was written: the end of a
- *   session's leader hangs up its terminal, and the kernel drops what is in it.
+ * MUST NOT reap the command: as long as its pid is taken, the monitor's signals reach no
+ *   other process.
+ * MUST NOT end before the monitor has read all output: the leader's end hangs up the
+ *   terminal, and the kernel drops unread output.
  */
 #define _GNU_SOURCE
 #include "child.h"
@@ -38,21 +37,21 @@ void child_take_terminal(const struct child_spec *s)
 		child_fail(s, CHILD_SETSID);
 	if (ioctl(s->terminal, TIOCSCTTY, 0) < 0)
 		child_fail(s, CHILD_TERMINAL);
-	for (int fd = 0; fd < 3; fd++) /* standard error stays if it went elsewhere */
+	for (int fd = 0; fd < 3; fd++) /* standard error stays if it is no terminal */
 		if ((fd < 2 || isatty(fd)) && dup2(s->terminal, fd) < 0)
 			child_fail(s, CHILD_TERMINAL);
 }
 
-/* All signals are blocked, so SIGTTOU is. */
+/* SIGTTOU is blocked, as all signals are, so that this works in the background. */
 static int set_foreground(pid_t group)
 {
 	return ioctl(0, TIOCSPGRP, &group);
 }
 
-/* In the background the leader's own group is in front: who wants the terminal
- * stops. In the foreground again it is whose it was, which the command, a shell,
- * may have decided; only if that group is gone it is the command's. */
-static void move(pid_t command, int foreground)
+/* Moves the session to the foreground or background of its terminal. In the background the
+ * leader's group has the terminal, so that a process that wants it stops. In the foreground
+ * the group that had it before gets it back; if that is gone, the command's group. */
+static void move_session(pid_t command, int foreground)
 {
 	static pid_t was;
 	pid_t now, own = getpid();
@@ -67,8 +66,8 @@ static void move(pid_t command, int foreground)
 	}
 }
 
-/* None may be lost, the last least of all: who stops and continues the command
- * without end is faster than the monitor. */
+/* Waits for room in the socket, as no report may be lost. A process that stops and continues
+ * the command without end is faster than the monitor. */
 static void tell_monitor(int sock, const siginfo_t *info)
 {
 	struct lead_report r = {info->si_code, info->si_status};
@@ -76,13 +75,14 @@ static void tell_monitor(int sock, const siginfo_t *info)
 
 	while (send(sock, &r, sizeof r, MSG_NOSIGNAL) < 0) {
 		if (errno != EINTR && errno != EAGAIN)
-			_exit(1); /* which the monitor hears, if it is there */
+			_exit(1); /* the monitor notices that, if it is alive */
 		poll(&room, 1, -1);
 	}
 }
 
-/* Nothing asks a second time: the signal that told of it has been taken. */
-static int has(pid_t command, int what, siginfo_t *info)
+/* Tells whether the command has changed. It must not miss a change: the signal that told
+ * of it has been taken. */
+static int has_changed(pid_t command, int what, siginfo_t *info)
 {
 	info->si_pid = 0;
 	while (waitid(P_PID, command, info, what | WNOHANG) < 0)
@@ -91,16 +91,16 @@ static int has(pid_t command, int what, siginfo_t *info)
 	return info->si_pid != 0;
 }
 
-/* Report how the command stopped or ended. After its end there is nothing more to tell. */
-static int watch(int sock, pid_t command)
+/* Reports how the command has stopped or ended. It returns 0 after the end. */
+static int report_change(int sock, pid_t command)
 {
 	siginfo_t info;
 
-	if (has(command, WEXITED | WNOWAIT, &info)) {
+	if (has_changed(command, WEXITED | WNOWAIT, &info)) {
 		tell_monitor(sock, &info);
 		return 0;
 	}
-	if (has(command, WSTOPPED, &info))
+	if (has_changed(command, WSTOPPED, &info))
 		tell_monitor(sock, &info);
 	return 1;
 }
@@ -121,14 +121,14 @@ static void __attribute__((noreturn)) lead(const struct child_spec *s, pid_t com
 		kill(command, SIGKILL);
 		_exit(1);
 	}
-	/* The monitor's death, told by this signal, is ours: it hangs up the terminal. */
+	/* SIGHUP tells of the monitor's death. It ends us, which hangs up the terminal. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	for (;;) {
 		if (poll(fds, 2, -1) < 0)
 			continue;
-		if (fds[1].revents && read(fds[1].fd, &info, sizeof info) == sizeof info && !watch(s->lead, command))
+		if (fds[1].revents && read(fds[1].fd, &info, sizeof info) == sizeof info && !report_change(s->lead, command))
 			fds[1].fd = -1;
 		if (!fds[0].revents)
 			continue;
@@ -136,9 +136,9 @@ static void __attribute__((noreturn)) lead(const struct child_spec *s, pid_t com
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			_exit(0);
 		if (n == 1) {
-			move(command, order == LEAD_FOREGROUND);
+			move_session(command, order == LEAD_FOREGROUND);
 			kill(-command, SIGCONT);
-			kill(command, SIGCONT); /* it may have left its group */
+			kill(command, SIGCONT); /* the command may have left its group */
 		}
 	}
 }
@@ -146,10 +146,10 @@ static void __attribute__((noreturn)) lead(const struct child_spec *s, pid_t com
 void child_split(const struct child_spec *s)
 {
 	pid_t leader = getpid();
-	/* Not fork(3): what libraries want to do around a fork has been done once. */
+	/* Not fork(3): the fork handlers of libraries have run once for this child. */
 	pid_t command = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
-	if (command < 0) /* too many processes: under su there is no shell then */
+	if (command < 0) /* with too many processes su cannot execute the shell */
 		child_fail(s, errno == EAGAIN ? CHILD_EXEC : CHILD_LEADER);
 	if (command > 0)
 		lead(s, command);
@@ -161,24 +161,24 @@ void child_split(const struct child_spec *s)
 	child_tell(s, CHILD_COMMAND, 0, 0, (uint64_t)getpid());
 }
 
-static int heard = -1;
+static int notified = -1; /* the eventfd of child_notify */
 
-static void hear(int sig)
+static void notify(int sig)
 {
 	static const uint64_t one = 1;
 	int err = errno;
 
 	(void)sig;
-	if (write(heard, &one, sizeof one) < 0)
-		errno = err; /* it is full: it has been told */
+	if (write(notified, &one, sizeof one) < 0)
+		errno = err; /* the counter is full, so the monitor will read it */
 	errno = err;
 }
 
-int child_hear_of_children(int fd)
+int child_notify(int fd)
 {
-	struct sigaction sa = {.sa_handler = hear, .sa_flags = SA_ONSTACK | SA_RESTART};
+	struct sigaction sa = {.sa_handler = notify, .sa_flags = SA_ONSTACK | SA_RESTART};
 
 	sigemptyset(&sa.sa_mask);
-	heard = fd;
+	notified = fd;
 	return sigaction(SIGCHLD, &sa, NULL);
 }

@@ -14,18 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pidfdProcessGroup is PIDFD_SIGNAL_PROCESS_GROUP, pidfd_send_signal(2), of Linux 6.9.
+// pidfdProcessGroup is PIDFD_SIGNAL_PROCESS_GROUP of pidfd_send_signal(2), since Linux 6.9.
 const pidfdProcessGroup = 1 << 2
 
-// kill sends to the session: to its process group if it has one of its own,
-// else to its first process. No pid in it has been waited for, so each is still
-// the session's: our child's, and that of the leader's child, which only the
-// leader could wait for.
+// kill sends a signal to the command's process group if it has one of its own, otherwise
+// to the command. It cannot hit another process: neither we have reaped our child, nor the
+// leader, which never does, the command.
 func (c *Child) kill(sig unix.Signal) error {
 	switch {
 	case c.command >= 0:
 		err := unix.PidfdSendSignal(c.command, sig, nil, pidfdProcessGroup)
-		// An older kernel; or it has left its group for another one.
+		// The kernel is older, or the command has left its group.
 		if err == unix.EINVAL || err == unix.ESRCH || sig == unix.SIGKILL || sig == unix.SIGSTOP {
 			err = unix.PidfdSendSignal(c.command, sig, nil, 0)
 		}
@@ -36,8 +35,8 @@ func (c *Child) kill(sig unix.Signal) error {
 	return unix.Kill(c.pid, sig)
 }
 
-// signal sends with the right to, whatever uid the session has taken.
-// SIGKILL is for its leader, too.
+// signal sends signals to the session, with privilege if there is any, since the session
+// may have changed its uid. SIGKILL goes to the leader, too.
 func signal(l Raiser, c *Child, signals ...unix.Signal) error {
 	return l.WithOrWithout(func() error {
 		for _, sig := range signals {
@@ -54,8 +53,8 @@ func signal(l Raiser, c *Child, signals ...unix.Signal) error {
 	})
 }
 
-// resume continues the session after a stop. A leader does it for its child;
-// without one and in our own process group it is for all that stopped there.
+// resume continues the session after a stop. A leader continues the command. Without one,
+// if the command is in our process group, resume continues that group.
 func resume(l Raiser, c *Child, foreground bool) error {
 	if c.lead >= 0 {
 		order := []byte{C.LEAD_BACKGROUND}
@@ -69,7 +68,7 @@ func resume(l Raiser, c *Child, foreground bool) error {
 	}
 	group, err := unix.Getpgid(c.pid)
 	if err == nil && group == unix.Getpgrp() {
-		unix.Kill(0, unix.SIGCONT) // to whom the target may; the rest is the shell's that continued the front
+		unix.Kill(0, unix.SIGCONT) // reaches the target's processes; the shell has continued the others
 		group = 0
 	}
 	if err == nil && group != 0 && unix.Kill(-group, unix.SIGCONT) == nil {
@@ -81,14 +80,14 @@ func resume(l Raiser, c *Child, foreground bool) error {
 	return l.With(func() error { return wrap("kill", c.kill(unix.SIGCONT)) })
 }
 
-// status takes the last change of the session's: how it stopped or ended. A child
-// that has ended has been waited for. over says that the child has ended.
-func (c *Child) status(over bool) (status unix.WaitStatus, news bool, err error) {
+// takeStatus returns how the command has stopped or ended, and whether that is new. over
+// says that our child has ended; takeStatus then reaps it, unless the leader has reported.
+func (c *Child) takeStatus(over bool) (status unix.WaitStatus, news bool, err error) {
 	if c.lead >= 0 {
-		for s, more := c.report(); more; s, more = c.report() {
-			status, news = s, true
+		for reported, more := c.takeReport(); more; reported, more = c.takeReport() {
+			status, news = reported, true
 		}
-		if news || !over { // else somebody has killed the leader
+		if news || !over { // otherwise the leader has been killed
 			return status, news, nil
 		}
 	} else {
@@ -105,9 +104,8 @@ func (c *Child) status(over bool) (status unix.WaitStatus, news bool, err error)
 	}
 }
 
-// report takes one message of the leader's, struct lead_report of child.h:
-// si_code and si_status of waitid(2), which it makes a status of wait(2).
-func (c *Child) report() (status unix.WaitStatus, news bool) {
+// takeReport takes one struct lead_report of the leader, as a status of wait(2).
+func (c *Child) takeReport() (status unix.WaitStatus, news bool) {
 	var r C.struct_lead_report
 	// SAFETY: the leader sends this struct, whole, as one message.
 	whole := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
@@ -126,11 +124,11 @@ func (c *Child) report() (status unix.WaitStatus, news bool) {
 	return 0, false
 }
 
-// endLeader ends the leader of a session whose command has ended, and waits
-// for it: the kernel hangs up what the session has left on its terminal.
+// endLeader ends the leader after the command has ended, and reaps it. The kernel then
+// hangs up the terminal for processes that the session has left there.
 func endLeader(l Raiser, c *Child) error {
 	if c.reaped {
-		return nil // somebody has killed it
+		return nil // it has been killed
 	}
 	err := unix.Kill(c.pid, unix.SIGKILL)
 	if err == unix.EPERM {
@@ -139,38 +137,32 @@ func endLeader(l Raiser, c *Child) error {
 	if err != nil {
 		return fmt.Errorf("kill: %w", err)
 	}
-	_, err = reap(c.pid)
-	return err
+	return reap(c.pid)
 }
 
-func reap(pid int) (unix.WaitStatus, error) {
-	var status unix.WaitStatus
+func reap(pid int) error {
 	for {
-		_, err := unix.Wait4(pid, &status, 0, nil)
-		if err == unix.EINTR {
-			continue
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			return wrap("wait", err)
 		}
-		return status, wrap("wait", err)
 	}
 }
 
 func reapKilled(pid int) error {
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-		return fmt.Errorf("kill: %w", err) // it gets SIGHUP when we are gone; waiting could take for ever
+		return fmt.Errorf("kill: %w", err) // waiting could take for ever; our end sends it SIGHUP
 	}
-	_, err := reap(pid)
-	return err
+	return reap(pid)
 }
 
-// End kills a session that must not go on, and waits for it.
+// End kills a session that must not go on, and reaps our child. It must run on the leader.
 func End(l Raiser, c *Child) error {
 	defer c.close()
 	err := signal(l, c, unix.SIGKILL)
 	if err != nil {
 		if e := unix.Kill(c.pid, unix.SIGKILL); e != nil {
-			return errors.Join(err, e) // it will get SIGHUP when we are gone
+			return errors.Join(err, e) // our end sends it SIGHUP
 		}
 	}
-	_, reaped := reap(c.pid)
-	return errors.Join(err, reaped)
+	return errors.Join(err, reap(c.pid))
 }

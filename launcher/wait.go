@@ -15,42 +15,43 @@ import (
 // Result is how a session ended.
 type Result struct {
 	Status unix.WaitStatus
-	// By is the signal that made capsu end the session, 0 if it ended by itself.
+	// By is the signal that made capsu end the session; 0 if it ended by itself.
 	By unix.Signal
 }
 
 // What Wait polls.
 const (
-	onEnd    = iota // the child's pidfd
-	onChange        // what tells of stops
+	onEnd    = iota // our child's pidfd
+	onChange        // the socket to the leader, or Child.stops
 	onFront
-	onRelay // three, or remote's
+	onRelay // three of relay's or remote's
 	polled  = onRelay + 3
 )
 
-// waiting is a session that runs, or is stopped.
+// waiting is the state of Wait.
 type waiting struct {
 	l          Raiser
 	c          *Child
 	front      *front.Front
 	relay      *relay.Relay  // nil: the session has the caller's terminal, or none
-	remote     *relay.Remote // nil: the front tells of all
+	remote     *relay.Remote // nil: the front tells whether the caller is gone
 	grace      time.Duration
-	deadline   time.Time // of the session, once it has to end
-	foreground bool      // of its pseudo-terminal: the command has it
+	deadline   time.Time // when SIGKILL ends the session; zero: it does not
+	foreground bool      // the command is in the foreground of its pseudo-terminal
 	stopped    bool
 	ended      bool
 	result     Result
 	fds        [polled]unix.PollFd
 }
 
-// Wait waits for this child only: a module may have children of its own.
+// Wait waits until the session has ended. It must run on the leader, which has nothing
+// effective except while it signals the session. It waits for c only, since modules may
+// have children of their own.
 //
-// SIGTERM and SIGHUP from the front end the session: by the same, and after
-// grace by SIGKILL. SIGINT, SIGQUIT and SIGTSTP are passed on to a session that has
-// not heard the key itself. When the session stops, so does the front, and when
-// the front goes on, the session does. If Wait cannot wait any longer it ends
-// the session: nobody else would.
+// If SIGTERM or SIGHUP comes from the front, Wait sends it to the session, and SIGKILL
+// after grace. SIGINT, SIGQUIT and SIGTSTP are passed on unless the session has got the
+// key itself. If the session stops, the front stops too; if the front is continued, so is
+// the session. If Wait fails, it ends the session first.
 func Wait(l Raiser, c *Child, f *front.Front, grace time.Duration) (*Result, error) {
 	w := &waiting{l: l, c: c, front: f, grace: grace, foreground: c.terminal == nil || c.foreground}
 	if c.terminal != nil {
@@ -59,19 +60,19 @@ func Wait(l Raiser, c *Child, f *front.Front, grace time.Duration) (*Result, err
 	} else if c.remote {
 		w.remote = relay.NewRemote()
 	}
-	err := w.continued()
+	err := w.handleContinue()
 	for err == nil && !w.ended {
 		err = w.step()
 	}
 	if err != nil {
 		return nil, errors.Join(err, End(l, c))
 	}
-	f.WantsEnd() // of the session, which has ended
+	f.WantsEnd() // drops requests to end the session, which has ended
 	c.close()
 	return &w.result, nil
 }
 
-// step waits for something to happen, and answers it.
+// step waits for one event, and handles it.
 func (w *waiting) step() error {
 	timeout := -1
 	switch {
@@ -98,19 +99,19 @@ func (w *waiting) step() error {
 	case err != nil:
 		return fmt.Errorf("poll: %w", err)
 	case n == 0 && w.inBackground() && tty.Foreground(0):
-		return w.continued()
+		return w.handleContinue()
 	}
 	if w.fds[onChange].Revents != 0 || w.fds[onEnd].Revents != 0 {
-		if err := w.changed(); err != nil || w.ended {
+		if err := w.handleChange(); err != nil || w.ended {
 			return err
 		}
 	}
 	if !w.deadline.IsZero() && !time.Now().Before(w.deadline) {
-		w.deadline = time.Time{} // SIGKILL needs no second one
+		w.deadline = time.Time{} // one SIGKILL is enough
 		return signal(w.l, w.c, unix.SIGKILL)
 	}
 	if w.fds[onFront].Revents != 0 {
-		if err := w.happened(w.front.Event()); err != nil {
+		if err := w.handleEvent(w.front.Event()); err != nil {
 			return err
 		}
 	}
@@ -120,39 +121,38 @@ func (w *waiting) step() error {
 	return nil
 }
 
-// glance is how often, in milliseconds, a session that runs in the background
-// looks whether it has been taken to the foreground: of a job that runs, a shell
-// tells nobody.
+// glance is the interval, in milliseconds, at which a session in the background looks for
+// the foreground. A shell sends no signal when it takes a running job there.
 const glance = 500
 
 func (w *waiting) inBackground() bool {
 	return w.relay != nil && w.relay.Keys() && !w.foreground && !w.stopped
 }
 
-// changed looks what the session has become.
-func (w *waiting) changed() error {
-	status, news, err := w.c.status(w.fds[onEnd].Revents != 0)
+// handleChange handles a stop or the end of the command.
+func (w *waiting) handleChange() error {
+	status, news, err := w.c.takeStatus(w.fds[onEnd].Revents != 0)
 	switch {
 	case err != nil || !news:
 		return err
 	case status.Stopped():
-		return w.hasStopped(status.StopSignal())
+		return w.handleStop(status.StopSignal())
 	}
 	w.ended, w.result.Status = true, status
 	if w.relay == nil {
 		return nil
 	}
-	w.relay.Drain() // before the leader is gone: its end drops what is not read
+	w.relay.Drain() // before the leader ends: the kernel then drops unread output
 	return endLeader(w.l, w.c)
 }
 
-// hasStopped has the front stop, too.
-func (w *waiting) hasStopped(sig unix.Signal) error {
+// handleStop stops the front after the command has stopped by sig.
+func (w *waiting) handleStop(sig unix.Signal) error {
 	switch {
-	case w.result.By != 0: // it has to end, not to stop
+	case w.result.By != 0: // the session is to end
 		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil && (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && tty.Foreground(0):
-		// It wants the terminal, which has become ours meanwhile.
+		// The command wants the terminal, which is in our foreground by now.
 		w.foreground = w.relay.Resume()
 		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil:
@@ -160,16 +160,16 @@ func (w *waiting) hasStopped(sig unix.Signal) error {
 	}
 	w.stopped = true
 	if sig != unix.SIGTTIN && sig != unix.SIGTTOU || w.relay == nil && tty.Foreground(0) {
-		sig = unix.SIGTSTP // in the foreground the front would not stop for wanting the terminal
+		sig = unix.SIGTSTP // by SIGTTIN or SIGTTOU the front stops only in the background
 	}
-	if err := w.front.RequestStop(sig); err != nil && err != unix.EAGAIN { // full: it has been asked
+	if err := w.front.RequestStop(sig); err != nil && err != unix.EAGAIN { // EAGAIN: requests are waiting already
 		return fmt.Errorf("front: %w", err)
 	}
 	return nil
 }
 
-// happened answers what happened to the front.
-func (w *waiting) happened(e front.Event) error {
+// handleEvent handles an event of the front.
+func (w *waiting) handleEvent(e front.Event) error {
 	if w.front.Gone() && w.relay != nil {
 		w.relay.Abandon()
 	}
@@ -177,9 +177,9 @@ func (w *waiting) happened(e front.Event) error {
 	case unix.SIGTERM, unix.SIGHUP:
 		return w.end(e.Signal)
 	case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP:
-		return w.key(e)
+		return w.passOn(e)
 	case unix.SIGCONT:
-		return w.continued()
+		return w.handleContinue()
 	case unix.SIGWINCH:
 		if w.relay != nil {
 			w.relay.Resize()
@@ -188,8 +188,8 @@ func (w *waiting) happened(e front.Event) error {
 	return nil
 }
 
-// continued goes on with the session, where the front is now.
-func (w *waiting) continued() error {
+// handleContinue continues the session, in the foreground or background as the front is.
+func (w *waiting) handleContinue() error {
 	foreground := w.relay == nil || w.relay.Resume()
 	if !w.stopped && foreground == w.foreground {
 		return nil
@@ -198,28 +198,28 @@ func (w *waiting) continued() error {
 	return resume(w.l, w.c, foreground)
 }
 
-// key passes SIGINT, SIGQUIT or SIGTSTP on. Of these only a stop is sure:
-// whoever stops the front wants the session stopped.
-func (w *waiting) key(e front.Event) error {
+// passOn passes SIGINT, SIGQUIT or SIGTSTP on to the session. A SIGTSTP from a process is
+// passed on as a signal that stops for sure: the sender wants the session stopped.
+func (w *waiting) passOn(e front.Event) error {
 	sig := e.Signal
 	switch {
 	case w.relay != nil && w.foreground && (e.Key || sig != unix.SIGTSTP):
 		w.c.terminal.Signal(sig)
 		return nil
 	case w.relay == nil && !w.c.group && e.Key:
-		return nil // it has heard it itself
+		return nil // the session has got it from the kernel
 	case sig == unix.SIGTSTP:
 		sig = unix.SIGSTOP // the kernel does not stop an orphaned group by SIGTSTP
 	}
-	// To those that the target may signal. It needs no capability, so that a
-	// flood of them costs next to nothing.
+	// The target's effective uid is enough for most sessions. Without a change of
+	// capabilities a flood of signals costs next to nothing.
 	if err := w.c.kill(sig); err == unix.EPERM {
 		return signal(w.l, w.c, sig)
 	}
 	return nil
 }
 
-// end begins to end the session.
+// end sends sig to the session, and sets the deadline of SIGKILL.
 func (w *waiting) end(sig unix.Signal) error {
 	if w.result.By != 0 {
 		return nil // already ending
@@ -228,5 +228,5 @@ func (w *waiting) end(sig unix.Signal) error {
 	if err := signal(w.l, w.c, sig, unix.SIGCONT); err != nil {
 		return err
 	}
-	return w.continued()
+	return w.handleContinue()
 }

@@ -195,12 +195,12 @@ func TestReportsOfALeaderAreStatuses(t *testing.T) {
 	} {
 		message := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, r.code), r.status)
 		send(t, leader, message...)
-		if got, news := c.report(); got != r.want || news != r.news {
+		if got, news := c.takeReport(); got != r.want || news != r.news {
 			t.Errorf("%d %d: %#x, %v", r.code, r.status, got, news)
 		}
 	}
 	send(t, leader, 1, 2, 3)
-	if _, news := c.report(); news {
+	if _, news := c.takeReport(); news {
 		t.Error("half a report is one")
 	}
 }
@@ -315,7 +315,7 @@ func TestTheReportOfAChild(t *testing.T) {
 			}
 			unix.Close(pipe[1])
 			child, warned := &Child{path: "/bin/none", lead: -1, command: -1}, ""
-			err := child.started(pipe[0], f, "/h", func(err error) { warned = err.Error() })
+			err := child.awaitExec(pipe[0], f, "/h", func(err error) { warned = err.Error() })
 			if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want || warned != c.warned {
 				t.Errorf("%v, warned %q", err, warned)
 			}
@@ -341,7 +341,7 @@ func TestAFrontThatWantsAnEndDoesNotWaitForTheChild(t *testing.T) {
 	f, theirs := pairOf(t)
 	defer unix.Close(theirs)
 	send(t, theirs, eventTerm)
-	err := (&Child{lead: -1, command: -1}).started(pipe[0], f, "", nil)
+	err := (&Child{lead: -1, command: -1}).awaitExec(pipe[0], f, "", nil)
 	if !errors.Is(err, front.ErrEnded) {
 		t.Errorf("%v", err)
 	}

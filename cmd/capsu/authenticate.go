@@ -12,12 +12,13 @@ import (
 	"capsu/stack"
 )
 
-// name settles the name to authenticate for: the passwd entry's own, also of a uid, else
-// the name as typed, which is the stack's to refuse like a wrong password.
-func (s *session) name() error {
-	u, err := account.ByName(s.o.User)
+// settleName finds the name to authenticate for: the one in the passwd entry, also if the
+// caller has typed a uid. Without an entry it keeps what they have typed, which the stack
+// then refuses like a wrong password.
+func (s *session) settleName() error {
+	u, err := account.ByName(s.asked.User)
 	if errors.Is(err, account.ErrUnknown) {
-		u, err = account.ByNumber(s.o.User)
+		u, err = account.ByNumber(s.asked.User)
 	}
 	if err != nil {
 		return nil
@@ -26,8 +27,8 @@ func (s *session) name() error {
 	return s.refuseRoot(u)
 }
 
-// refuseRoot refuses uid 0 as a target, unless the site allows it or root calls. What
-// PAM_USER says after authentication is asked again.
+// refuseRoot refuses uid 0 as a target, unless the site allows it or root calls. It runs
+// again after authentication, for PAM_USER.
 func (s *session) refuseRoot(u *account.User) error {
 	if err := s.conf.Target(u.Name, u.UID, s.caller.UID); err != nil {
 		return say.Hinted("name a user: capsu USER; root as a target needs RootTarget on in "+site.DefaultFile, "%w", err)
@@ -35,7 +36,7 @@ func (s *session) refuseRoot(u *account.User) error {
 	return nil
 }
 
-// open starts the PAM transaction and tells the modules who asks, and where.
+// open starts the PAM transaction, and sets the caller's name and terminal for modules.
 func (s *session) open() error {
 	if err := stack.Exists(s.service); err != nil {
 		return say.Hinted("an administrator can install or write it: pam.d(5)", "PAM service %s: %w", s.service, err)
@@ -46,9 +47,9 @@ func (s *session) open() error {
 	conv := &pamconv.Conversation{
 		In: 0, Out: 1, Err: 2,
 		Outside: outside{s.start.Front, s.voice}, Waiting: s.leader.Waiting,
-		Refuse: s.o.NonInteractive,
+		Refuse: s.asked.NonInteractive,
 	}
-	if s.o.Forced {
+	if s.asked.Forced {
 		conv.Tell = func(text string) { s.voice.aside("PAM: " + text) }
 	}
 	return s.leader.Call(func() (err error) {
@@ -56,27 +57,30 @@ func (s *session) open() error {
 			return s.refusal(err)
 		}
 		s.undo.add(s.tx.End)
-		s.tx.OnFailure(s.denied)
-		if tty := terminal(); tty != "" {
+		s.tx.OnFailure(s.recordDenial)
+		if tty := terminalName(); tty != "" {
 			err = s.tx.SetTerminal(tty)
 		}
 		return errors.Join(err, s.tx.SetCaller(s.caller.Name))
 	})
 }
 
-// denied records an attempt before its delay is slept, and tells whether there is one:
-// by a prompt that was refused nobody could have guessed at anything.
-func (s *session) denied(err error) (delay bool) {
+// recordDenial records a failed authentication before its delay, and tells whether there is
+// a delay. A refused prompt has none, since the caller could not guess a password.
+func (s *session) recordDenial(err error) (delay bool) {
 	s.attempt.Denied(reason(s.refusal(err)))
 	var prompt *pamconv.PromptError
-	return s.o.Forced || !errors.As(err, &prompt)
+	return s.asked.Forced || !errors.As(err, &prompt)
 }
 
-// refusal is what may be told of a PAM call's error before pam_authenticate has succeeded.
-func (s *session) refusal(err error) error { return authentication(s.service, s.o.Forced, err) }
+// refusal returns what the caller may see of a PAM error before pam_authenticate has
+// succeeded.
+func (s *session) refusal(err error) error {
+	return authenticationFault(s.service, s.asked.Forced, err)
+}
 
-// authenticate asks the stack, in which modules ask the caller, with the caller's gid and
-// groups, as su does. Before and after it the monitor has the guard's: what capsu reads
+// authenticate runs the authentication and account phases with the caller's gid and groups,
+// as su does. Before and after it the monitor has the guard's, so that what capsu reads
 // itself does not depend on the caller.
 func (s *session) authenticate() (err error) {
 	if s.start.Caller == 0 {
@@ -85,7 +89,7 @@ func (s *session) authenticate() (err error) {
 		err = errors.Join(s.leader.Call(s.ask), s.leader.Become(s.start.GuardGID, nil))
 	}
 	if err == nil {
-		if !s.o.Login || s.o.HasCommand {
+		if !s.asked.Login || s.asked.HasCommand {
 			s.tx.Silence()
 		}
 		return nil
@@ -98,9 +102,9 @@ func (s *session) authenticate() (err error) {
 	return err
 }
 
-// ask runs pam_authenticate and pam_acct_mgmt. Errors before the first has succeeded
-// tell nothing about the target; after it, the account phase speaks for itself,
-// unless nobody but the holder of an ssh key would hear it.
+// ask runs pam_authenticate, pam_acct_mgmt and, for an expired password, pam_chauthtok.
+// Errors of the first tell nothing about the target. Errors of the others do, except to the
+// holder of an ssh key.
 func (s *session) ask() error {
 	if err := s.leader.Call(s.tx.Authenticate); err != nil {
 		return s.refusal(err)
@@ -109,11 +113,11 @@ func (s *session) ask() error {
 	if errors.Is(err, pamconv.ErrExpiredPassword) {
 		err = s.leader.Call(func() error { return s.leader.ForRoot(s.tx.ChangePassword) })
 	}
-	return accounting(s.o.Forced, err)
+	return accountFault(s.asked.Forced, err)
 }
 
-// resolve finds the target, by PAM_USER as the modules have left it: its account, its
-// groups and its rule. What cannot be granted ends the attempt here.
+// resolve finds the target by PAM_USER, which modules may have changed: its account, its
+// groups and its rule. If the grant is impossible, the attempt ends here.
 func (s *session) resolve() error {
 	name, err := s.tx.User()
 	if err != nil {

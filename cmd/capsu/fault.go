@@ -14,7 +14,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// ownPath is where this program's file is.
+// ownPath returns the path of this program's file, "capsu" without /proc.
 func ownPath() string {
 	path, err := os.Readlink("/proc/self/exe")
 	if err != nil {
@@ -23,14 +23,14 @@ func ownPath() string {
 	return path
 }
 
-// explain says why there is no monitor, and what to do.
+// explain returns an error that says why there is no monitor, and what to do.
 func explain(fault error) error {
 	var f *front.Fault
 	if !errors.As(fault, &f) {
 		return fault
 	}
 	path := ownPath()
-	// which capabilities, the stack and the policy say
+	// filecaps knows which capabilities this host's stack and rules need
 	setcap := fmt.Sprintf(`setcap "$(capsuctl filecaps)" %s`, path)
 	switch f.Kind {
 	case front.NoProc:
@@ -65,7 +65,7 @@ func badGuard(why string) error {
 	return say.Hinted("give the user "+front.GuardName+" a uid that no person uses", "guard user %s: %s", front.GuardName, why)
 }
 
-// explainPrivilege says why a file with capabilities gave none.
+// explainPrivilege says why the program's file capabilities had no effect.
 func explainPrivilege(path, setcap string) error {
 	var fs unix.Statfs_t
 	if nnp, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && nnp == 1 {

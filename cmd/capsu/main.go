@@ -1,6 +1,9 @@
-// Capsu runs a shell as another user, by file capabilities and PAM, with the
-// capabilities that capability.conf grants. Package front has already split the
-// process in two when main begins: this one is the monitor, and the front waits for it.
+// Capsu runs a shell as another user, by file capabilities and PAM, with the capabilities
+// that capability.conf grants.
+//
+// When main begins, package front has split the process in two. This process is the
+// monitor. Its main goroutine runs on the leader, the only thread with privilege; between
+// calls of package privilege nothing is effective.
 package main
 
 import (
@@ -15,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The main goroutine stays on the thread-group leader: PAM, every change of
-// identity, and the fork of the session belong there.
+// init locks the main goroutine to the leader: PAM, every change of ids and the fork of
+// the session must run there.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -26,11 +29,11 @@ func main() {
 	os.Exit(status)
 }
 
-// capsu is the program up to its end: by the signal that whoever waits for the
-// front will tell of, or with a status.
+// capsu runs the program and returns how the front shall end: by a signal, or with a
+// status if by is 0.
 func capsu(start *front.Start, fault error) (by unix.Signal, status int) {
 	v := &voice{front: start.Front}
-	// A fault of capsu's own ends it like any other; run has closed by then.
+	// A panic is reported like any other error; run has closed everything by then.
 	defer func() {
 		if r := recover(); r != nil {
 			v.report(fmt.Errorf("internal error: %v", r))
@@ -38,29 +41,29 @@ func capsu(start *front.Start, fault error) (by unix.Signal, status int) {
 		}
 	}()
 	_, posix := request.Value(start.Environ, "POSIXLY_CORRECT")
-	o, err := request.Parse(os.Args, posix)
+	options, err := request.Parse(os.Args, posix)
 	switch {
 	case err != nil:
 		v.report(err)
 		return 0, exitOwn
-	case o.Help:
+	case options.Help:
 		v.tell(request.Usage)
 		return 0, 0
-	case o.Version:
+	case options.Version:
 		v.tell("capsu " + version.String() + "\n")
 		return 0, 0
 	case fault != nil:
 		v.report(explain(fault))
 		return 0, exitOwn
 	}
-	ended, err := run(&o.Session, start, v)
+	ended, err := run(&options.Session, start, v)
 	if ended == nil {
 		if err != nil {
 			v.report(err)
 		}
 		return 0, statusOf(err)
 	}
-	if err != nil { // what closing said
+	if err != nil { // the session has run, but a closing has failed
 		v.aside(describe(err))
 	}
 	if ended.By == 0 {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// outside is the front as a prompt sees it: a key stops or ends the prompt
-// that waits, and nothing else.
+// outside is the front as a prompt sees it. A key stops or ends the prompt that waits, and
+// nothing else.
 type outside struct {
 	*front.Front
 	voice *voice
@@ -24,7 +24,7 @@ func (o outside) Event() (stop, again bool, err error) {
 	switch e := o.Front.Event(); e.Signal {
 	case unix.SIGTSTP:
 		return true, false, nil
-	case unix.SIGCONT: // somebody has stopped the front, and the terminal was a shell's
+	case unix.SIGCONT: // the front was stopped by SIGSTOP, and the terminal was a shell's meanwhile
 		return false, true, nil
 	case unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP:
 		return false, false, interrupted(e.Signal)
@@ -42,6 +42,7 @@ func (o outside) Stop(sig unix.Signal) (stopped bool, err error) {
 
 func (o outside) Show(fd int, text string) { o.voice.show(fd, text) }
 
+// interrupted returns the error of a prompt that a signal ends; nil without one.
 func interrupted(sig unix.Signal) error {
 	switch sig {
 	case 0:

@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Exit statuses of capsu's own; else the session's, or 128 and the number of
-// the signal that ended it. The same table is in the man page.
+// The exit statuses of capsu. Otherwise it exits with the session's status, or with 128
+// plus the number of the signal that ended the session. The man page has the same table.
 const (
-	exitOwn           = 1   // everything of capsu's own
+	exitOwn           = 1   // capsu refuses or fails
 	exitNotExecutable = 126 // the shell was found and could not be executed
 	exitNotFound      = 127 // the shell was not found
 	exitSignal        = 128 // plus the signal's number
@@ -41,7 +41,7 @@ func statusOf(err error) int {
 	return exitOwn
 }
 
-// statusOfSession returns the exit status for the way a session ended.
+// statusOfSession returns the exit status for a session that has ended.
 func statusOfSession(w unix.WaitStatus) int {
 	if w.Signaled() {
 		return exitSignal + int(w.Signal())
@@ -49,7 +49,8 @@ func statusOfSession(w unix.WaitStatus) int {
 	return w.ExitStatus()
 }
 
-// signalText says which signal ended a session, as su and shells do; nothing of another end.
+// signalText names the signal that ended a session, as su and shells do. It is "" for any
+// other end.
 func signalText(w unix.WaitStatus) string {
 	if !w.Signaled() {
 		return ""
@@ -62,16 +63,16 @@ func signalText(w unix.WaitStatus) string {
 	return text + "\n"
 }
 
-// authenticationError says the same whatever its cause, which is for the
-// system log alone.
+// authenticationError has the same text whatever its cause. Only the system log gets the
+// cause.
 type authenticationError struct {
 	cause error
-	owes  bool // the delay, which libpam has only for its authentication phase
+	owes  bool // capsu has to sleep the delay; libpam does in the authentication phase only
 }
 
 func (e *authenticationError) Error() string { return "authentication failure" }
 
-// reason is what the system log is told of an error.
+// reason returns the text of an error for the system log.
 func reason(err error) string {
 	var e *authenticationError
 	if errors.As(err, &e) {
@@ -80,11 +81,11 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// authentication turns what the stack said into what may be told: nothing
-// that depends on the target. What callers did themselves, and a stack that
-// cannot be loaded for anybody, is told; so is what would have been asked, but
-// not to the holder of an ssh key, who need not know what the key lacks.
-func authentication(service string, forced bool, err error) error {
+// authenticationFault turns an error of the authentication phase into one that the caller
+// may see: it says nothing that depends on the target. The caller sees their own faults at
+// a prompt, and a stack that cannot be loaded. They see the text of a refused prompt,
+// unless they are the holder of an ssh key, who need not know what the key lacks.
+func authenticationFault(service string, forced bool, err error) error {
 	var e *pamconv.Error
 	switch {
 	case err == nil, !errors.As(err, &e):
@@ -99,16 +100,16 @@ func authentication(service string, forced bool, err error) error {
 	return &authenticationError{cause: e}
 }
 
-// accounting is authentication of the account phase. That may speak for itself,
-// but to the holder of an ssh key a refusal is a refusal, and takes as long.
-func accounting(forced bool, err error) error {
+// accountFault does the same for the account phase. The caller sees the error as it is. The
+// holder of an ssh key sees the refusal of the authentication phase, with its delay.
+func accountFault(forced bool, err error) error {
 	if err == nil || !forced {
 		return err
 	}
 	return &authenticationError{cause: err, owes: true}
 }
 
-// serviceError is a PAM service that cannot work for anybody.
+// serviceError says that a PAM service cannot be loaded.
 type serviceError struct {
 	service string
 	err     error
@@ -117,7 +118,7 @@ type serviceError struct {
 func (e *serviceError) Error() string { return fmt.Sprintf("PAM service %s: %v", e.service, e.err) }
 func (e *serviceError) Unwrap() error { return e.err }
 
-// hintOf returns what to do about an error, or nothing.
+// hintOf returns what to do about an error, or "".
 func hintOf(err error) string {
 	var beyond *policy.BeyondError
 	var more *launcher.BeyondError
@@ -126,7 +127,6 @@ func hintOf(err error) string {
 	var conflict *site.ConflictError
 	var service *account.ServiceError
 	var stack *serviceError
-	var limit *interpose.LimitError
 	var call *pamconv.Error
 	var prompt *pamconv.PromptError
 	var surprise *privilege.SurpriseError
@@ -165,6 +165,14 @@ func hintOf(err error) string {
 		return "an administrator can renew the account: chage -E"
 	case errors.As(err, &call):
 		return "a PAM module refused; the system log (authpriv) may say why"
+	}
+	return hintOfLimit(err)
+}
+
+// hintOfLimit returns what to do about a resource limit, or "".
+func hintOfLimit(err error) string {
+	var limit *interpose.LimitError
+	switch {
 	case errors.Is(err, unix.EAGAIN):
 		return "too many processes: the caller, the target or the guard has reached the limit RLIMIT_NPROC (ulimit -u)"
 	case errors.As(err, &limit):
@@ -179,13 +187,13 @@ func hintOf(err error) string {
 	return ""
 }
 
-// describe is an error in lines, with what to do about it.
+// describe returns the lines that say an error, and what to do about it.
 func describe(err error) string {
 	var u *request.UsageError
 	if errors.As(err, &u) {
 		return fmt.Sprintf("capsu: %s\n%s\n", say.Escape(u.Error()), hintOf(err))
 	}
-	// What follows from a surprise is for the system log alone.
+	// Errors that follow from a surprise go to the system log only.
 	var surprise *privilege.SurpriseError
 	if errors.As(err, &surprise) {
 		err = surprise

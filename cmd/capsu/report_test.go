@@ -40,18 +40,18 @@ func TestExitStatusOfEachFault(t *testing.T) {
 func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 	for _, status := range []pam.Error{pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied, pam.ErrAcctExpired,
 		pam.ErrCredInsufficient, pam.ErrAuthinfoUnavail, pam.ErrSystem, pam.ErrIgnore, pam.ErrConv} {
-		err := authentication("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
+		err := authenticationFault("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
 		if err == nil || err.Error() != "authentication failure" || hintOf(err) != "" {
 			t.Errorf("%v: %v, hint %q", status, err, hintOf(err))
 		}
 	}
 	for _, status := range []pam.Error{pam.ErrModuleUnknown, pam.ErrOpen, pam.ErrSymbol, pam.ErrAbort} {
-		err := authentication("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
+		err := authenticationFault("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
 		if err == nil || hintOf(err) == "" {
 			t.Errorf("%v: %v", status, err)
 		}
 	}
-	err := authentication("capsu", false, &pamconv.Error{Status: pam.ErrAuth, Conversation: pamconv.ErrEndOfInput})
+	err := authenticationFault("capsu", false, &pamconv.Error{Status: pam.ErrAuth, Conversation: pamconv.ErrEndOfInput})
 	if !errors.Is(err, pamconv.ErrEndOfInput) {
 		t.Errorf("end of input: %v", err)
 	}
@@ -60,11 +60,11 @@ func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 // What a stack would have asked is for whoever can mend the stack.
 func TestARefusedPromptIsToldToThePersonAndNotToTheKeysHolder(t *testing.T) {
 	refused := &pamconv.Error{Call: "pam_authenticate", Status: pam.ErrConv, Conversation: &pamconv.PromptError{Text: "Token for ghost: "}}
-	err := authentication("capsu", false, refused)
+	err := authenticationFault("capsu", false, refused)
 	if err == nil || err.Error() != `prompt: "Token for ghost: " cannot be asked: prompts are off` || hintOf(err) == "" {
 		t.Errorf("-n: %v, hint %q", err, hintOf(err))
 	}
-	err = authentication("capsu", true, refused)
+	err = authenticationFault("capsu", true, refused)
 	var neutral *authenticationError
 	if !errors.As(err, &neutral) || err.Error() != "authentication failure" || hintOf(err) != "" {
 		t.Errorf("--forced-command: %v, hint %q", err, hintOf(err))

@@ -12,18 +12,18 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// revoked is what a monitor gives up while the session runs: with root as the caller uid 0,
-// which the closings find again (CapabilitiesRootRevoke), and what CapabilitiesSet does not
-// keep, for good.
+// revoked is what the monitor gives up while the session runs. A root caller's monitor
+// gives up uid 0 until the closings (CapabilitiesRootRevoke). Every monitor gives up what
+// CapabilitiesSet does not keep, for good.
 type revoked struct {
 	root    bool   // a root caller's monitor gives up uid 0,
-	guard   uint32 // for this uid
-	shrunk  bool   // CapabilitiesSet is in effect
+	guard   uint32 // and takes this uid
+	shrunk  bool   // CapabilitiesSet is in effect,
 	asGuard bool   // and leaves too little to be uid 0 while modules close
 }
 
-// findGuard settles the uid that a root caller's monitor has while the session
-// runs. Without one start.c goes on when root calls, and it is refused here.
+// findGuard finds the uid that a root caller's monitor takes while the session runs. If
+// there is none, findGuard refuses: front/start.c lets root start without a guard.
 func (s *session) findGuard(t *target) error {
 	if s.start.Guard == privilege.Nobody {
 		_, err := account.ByName(front.GuardName)
@@ -42,8 +42,8 @@ func (s *session) findGuard(t *target) error {
 	return nil
 }
 
-// giveUp has the monitor keep only what it needs from now on. In this order, for the
-// first needs what the second may take.
+// giveUp gives up uid 0, and then what CapabilitiesSet does not keep. In this order: the
+// first step needs capabilities that the second may take.
 func (s *session) giveUp() error {
 	c := s.conf
 	if c.root {
@@ -57,8 +57,8 @@ func (s *session) giveUp() error {
 	return err
 }
 
-// warnOfLacking comes last: what closing lacked, and which line took it. What was
-// needed for sure is named; when closing has failed, all that was taken.
+// warnOfLacking warns, after the closings, of capabilities that they needed and that
+// CapabilitiesSet has taken. If a closing has failed, it names all that were taken.
 func (s *session) warnOfLacking(failed error) {
 	c := s.conf
 	if !c.shrunk {
@@ -66,8 +66,8 @@ func (s *session) warnOfLacking(failed error) {
 	}
 	needed := map[cap.Value]bool{
 		cap.SETUID: c.asGuard, cap.SETPCAP: c.asGuard, // modules closed as the guard
-		cap.SETGID: s.o.Login && s.attempt.Terminal != "", // utmp and wtmp are written as their group
-		cap.CHOWN:  c.gave,                                // the terminal is given back
+		cap.SETGID: s.asked.Login && s.attempt.Terminal != "", // utmp and wtmp are written as their group
+		cap.CHOWN:  c.gave,                                    // the terminal's owner is restored
 	}
 	var lacking []string
 	for _, removed := range c.Removed() {

@@ -17,14 +17,14 @@ import (
 
 // session is what its stages share. Each stage is a method, called by run in this order.
 type session struct {
-	o        *request.Session // as asked: nothing changes them
+	asked    *request.Session // the options; nothing changes them
 	start    *front.Start
 	voice    *voice
 	leader   *privilege.Leader
-	attempt  *records.Attempt // for the system log and the other records
+	attempt  *records.Attempt // writes the system log and the other records
 	caller   *account.User
 	conf     *configuration
-	service  string // of PAM
+	service  string // the PAM service
 	groups   groupChoice
 	tx       *pamconv.Transaction
 	target   *target
@@ -32,12 +32,12 @@ type session struct {
 	undo     closings
 }
 
-// run is a session from beginning to end. What a stage opens it registers for closing on
-// the next line, and that is closed again on every path. ended is nil if there was no
-// session; an error beside it is what closing said.
-func run(o *request.Session, start *front.Start, v *voice) (ended *launcher.Result, err error) {
-	s := &session{o: o, start: start, voice: v, conf: &configuration{}, attempt: &records.Attempt{
-		Caller: fmt.Sprint("uid ", start.Caller), Target: o.User, Terminal: terminal(), Program: ownPath(),
+// run runs a session from beginning to end. When a stage opens something, its next line
+// registers the closing, which runs on every path. ended is nil if there was no session.
+// If it is not nil, err is the error of a closing.
+func run(asked *request.Session, start *front.Start, v *voice) (ended *launcher.Result, err error) {
+	s := &session{asked: asked, start: start, voice: v, conf: &configuration{}, attempt: &records.Attempt{
+		Caller: fmt.Sprint("uid ", start.Caller), Target: asked.User, Terminal: terminalName(), Program: ownPath(),
 	}}
 	defer func() {
 		if err != nil {
@@ -48,16 +48,16 @@ func run(o *request.Session, start *front.Start, v *voice) (ended *launcher.Resu
 	defer s.undo.run(&err)
 
 	for _, stage := range []func() error{
-		s.settle,       // this thread alone is privileged; who calls, and what the site says of them
+		s.settle,       // only this thread is privileged; the caller, and the site's settings for them
 		s.open,         // the PAM transaction
 		s.authenticate, // the caller proves who they are, and the account may be used
 		s.resolve,      // the target: its account, groups, rule
-		s.credentials,  // its groups and credentials; the session is opened
+		s.credentials,  // its groups and credentials; PAM opens the session
 	} {
 		if err := stage(); err != nil {
 			return nil, err
 		}
-		if start.Front.Ending() != 0 { // the caller has left meanwhile
+		if start.Front.Ending() != 0 { // the caller has ended the attempt
 			return nil, front.ErrEnded
 		}
 	}
@@ -68,40 +68,41 @@ func run(o *request.Session, start *front.Start, v *voice) (ended *launcher.Resu
 	return launcher.Wait(s.leader, child, start.Front, s.conf.Grace)
 }
 
-// settle ends the start: the leader is the guard, with nothing effective. Then it finds
-// out what is asked for, and whether the site allows it.
+// settle ends the start: the leader becomes the guard, with nothing effective. Then it
+// finds the caller, the site's settings for them, the name of the target and the service.
 func (s *session) settle() (err error) {
 	if s.leader, err = privilege.Settle(); err != nil {
 		return err
 	}
 	s.undo.leader = s.leader
-	s.attempt.Privileged = recording(s.leader)
+	s.attempt.Privileged = recordWith(s.leader)
 	if s.caller, err = account.ByUID(s.start.Caller); err != nil {
 		return fmt.Errorf("caller: %w", err)
 	}
 	s.attempt.Caller = s.caller.Name
-	if s.o.Forced {
+	if s.asked.Forced {
 		s.voice.log = s.attempt.Note
-		if s.o, err = s.o.Force(s.start.Environ, onTerminal()); err != nil {
+		if s.asked, err = s.asked.Force(s.start.Environ, onTerminal()); err != nil {
 			return err
 		}
 	}
 	if err := s.configure(); err != nil {
 		return err
 	}
-	if err := s.name(); err != nil {
+	if err := s.settleName(); err != nil {
 		return err
 	}
-	if s.groups, err = chooseGroups(s.o, s.caller); err != nil {
+	if s.groups, err = chooseGroups(s.asked, s.caller); err != nil {
 		return err
 	}
-	s.service, err = s.o.ServiceOf(s.conf.Services)
+	s.service, err = s.asked.ServiceOf(s.conf.Services)
 	return err
 }
 
-// recording gives records what they need: CAP_AUDIT_WRITE, and the group that
-// utmp, wtmp and btmp belong to, looked up here, where nothing is effective.
-func recording(l *privilege.Leader) func(f func() error) error {
+// recordWith returns a function that runs a record's write with the privilege it needs:
+// CAP_AUDIT_WRITE, and the group of utmp, wtmp and btmp. It looks the group up at once,
+// while nothing is effective.
+func recordWith(l *privilege.Leader) func(f func() error) error {
 	gid, _, err := account.Group("utmp")
 	return func(f func() error) error {
 		switch {
@@ -114,9 +115,9 @@ func recording(l *privilege.Leader) func(f func() error) error {
 	}
 }
 
-// credentials opens the session: the target's groups with the caller's gid, as under su;
-// pam_setcred, which may add groups; pam_open_session. The two share one stretch of
-// privilege. Then a login is recorded, and has the terminal.
+// credentials opens the session: it sets the target's groups with the caller's gid, as
+// under su, and runs pam_setcred, which may add groups, and pam_open_session in one call of
+// Leader.Call. Then it records a login and gives it the terminal.
 func (s *session) credentials() error {
 	t := s.target
 	if err := s.leader.ActFor(t.user.UID); err != nil {
@@ -129,13 +130,14 @@ func (s *session) credentials() error {
 	if err := s.leader.Call(s.establish); err != nil {
 		return err
 	}
-	if s.o.Login { // not before: modules would take the target for whoever logged in here
+	if s.asked.Login { // after the modules, which would otherwise take the target for the one logged in here
 		s.undo.add(s.attempt.Login(s.terminal.NameOr(s.attempt.Terminal)))
 	}
-	// While it is the target's no module runs, which could keep it so.
+	// Last: while the terminal is the target's, no module runs that could hang and keep it so.
 	return s.giveTerminal()
 }
 
+// establish sets the target's groups and runs pam_setcred and pam_open_session.
 func (s *session) establish() error {
 	l, t := s.leader, s.target
 	if err := l.Become(s.start.GID, t.groups); err != nil {
@@ -162,8 +164,8 @@ func (s *session) establish() error {
 	})
 }
 
-// launch forks the child that becomes the session. The monitor keeps from there on what
-// closing needs.
+// launch forks the child that becomes the session. From then on the monitor keeps only
+// what closing needs.
 func (s *session) launch() (*launcher.Child, error) {
 	limits := interpose.SessionLimits()
 	if err := limits.Startable(); err != nil {
@@ -186,8 +188,8 @@ func (s *session) launch() (*launcher.Child, error) {
 	return child, nil
 }
 
-// closings is what a session has opened, each with its closing. They run in
-// reverse, in one stretch of privilege, whatever happens.
+// closings undo what a session has opened. They run in reverse order, in one call of
+// Leader.Call, on every path.
 type closings struct {
 	leader *privilege.Leader
 	each   []func() error
@@ -195,26 +197,26 @@ type closings struct {
 
 func (c *closings) add(closing func() error) { c.each = append(c.each, closing) }
 
-// run keeps what closing says beside what went wrong before. What cannot be
-// closed with privilege is closed without.
+// run runs the closings, and joins their errors to err. If Leader.Call fails, they run
+// without privilege.
 func (c *closings) run(err *error) {
 	if len(c.each) == 0 {
 		return
 	}
 	ran := false
-	said := c.leader.Call(func() error {
+	failed := c.leader.Call(func() error {
 		ran = true
-		return c.reversed(c.leader.Call)
+		return c.runReversed(c.leader.Call)
 	})
 	if !ran {
-		said = errors.Join(said, c.reversed(func(f func() error) error { return f() }))
+		failed = errors.Join(failed, c.runReversed(func(f func() error) error { return f() }))
 	}
-	*err = errors.Join(*err, said)
+	*err = errors.Join(*err, failed)
 }
 
-func (c *closings) reversed(call func(func() error) error) (said error) {
+func (c *closings) runReversed(call func(func() error) error) (failed error) {
 	for i := len(c.each) - 1; i >= 0; i-- {
-		said = errors.Join(said, call(c.each[i]))
+		failed = errors.Join(failed, call(c.each[i]))
 	}
-	return said
+	return failed
 }

@@ -11,17 +11,17 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// configuration is capsu.conf as this session sees it: read once, and decided
-// twice, for the caller at the start and for the target as well once that is known.
+// configuration is capsu.conf as this session sees it. It is read once and decided twice:
+// for the caller at the start, and for caller and target once the target is known.
 type configuration struct {
 	*site.Settings
 	read   *site.Config
 	caller *site.Who
-	gave   bool // the caller's terminal is the target's
+	gave   bool // giveTerminal has given the caller's terminal to the target
 	revoked
 }
 
-// configure reads the site configuration and decides what holds for the caller.
+// configure reads the site configuration and decides the settings for the caller.
 func (s *session) configure() (err error) {
 	c := s.conf
 	if c.read, err = site.Read(policy.CheckWord); err != nil {
@@ -32,8 +32,8 @@ func (s *session) configure() (err error) {
 	return err
 }
 
-// configureFor decides what holds for caller and target, and refuses what the
-// session could not have.
+// configureFor decides the settings for caller and target, and refuses options that
+// contradict them.
 func (s *session) configureFor(t *target) (err error) {
 	c := s.conf
 	if c.Settings, err = c.read.Decide(c.caller, site.NewWho(t.user.Named, t.inGroup)); err != nil {
@@ -42,7 +42,7 @@ func (s *session) configureFor(t *target) (err error) {
 	if t.securebits, err = c.Securebits(s.start.Securebits, t.user.UID == 0); err != nil {
 		return err
 	}
-	if less := s.o.Narrow != nil || s.o.Drop != nil; less && t.user.UID == 0 && t.securebits&cap.SecbitNoRoot == 0 {
+	if less := s.asked.Narrow != nil || s.asked.Drop != nil; less && t.user.UID == 0 && t.securebits&cap.SecbitNoRoot == 0 {
 		return say.Hinted("with CapabilitiesRootRevoke on, a session with uid 0 has only its tuple",
 			"-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off")
 	}
@@ -52,8 +52,8 @@ func (s *session) configureFor(t *target) (err error) {
 	return nil
 }
 
-// decide asks the policy, unless CapabilitiesEngine is off. A rule for a group
-// goes by the groups that the target has, not by those that root has chosen.
+// decide asks the policy, unless CapabilitiesEngine is off, and refuses a grant that is
+// impossible. Rules for groups go by the target's groups, not by those of -g and -G.
 func (s *session) decide(t *target) (err error) {
 	c := s.conf
 	t.decision = policy.Decision{Action: policy.Ignore}
@@ -79,7 +79,7 @@ func (s *session) decide(t *target) (err error) {
 // inGroup tells whether the target belongs to a group by NSS.
 func (t *target) inGroup(group string) (bool, error) { return account.Member(t.own, group) }
 
-// restrict has the session as CapabilitiesMode says.
+// restrict changes the spec as CapabilitiesMode says.
 func (c *configuration) restrict(spec *launcher.Spec) error {
 	iab, err := c.Tuple()
 	if err != nil || iab == nil {

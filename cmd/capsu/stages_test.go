@@ -26,18 +26,18 @@ var (
 	root  = &account.User{Name: "root", UID: 0, GID: 0, Home: "/root", Shell: "/bin/sh"}
 )
 
-// sited is a session of a caller's with a site configuration, before its stages. Nothing is
-// privileged: what the leader must do fails.
+// sited returns a session with a caller and a site configuration, before its stages. There
+// is no privilege, so the leader's work fails.
 func sited(t *testing.T, caller *account.User, conf string) (s *session, said *string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "capsu.conf")
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	read, _ := site.Check(path, policy.CheckWord) // its owner and directory are findings, no matter here
+	read, _ := site.Check(path, policy.CheckWord) // the owner of the file and directory does not matter here
 	said = new(string)
 	s = &session{
-		o: &request.Session{User: "root"}, start: &front.Start{Caller: caller.UID, Guard: 990}, caller: caller,
+		asked: &request.Session{User: "root"}, start: &front.Start{Caller: caller.UID, Guard: 990}, caller: caller,
 		voice: &voice{log: func(text string) { *said += text }}, leader: &privilege.Leader{}, attempt: &records.Attempt{},
 		conf: &configuration{read: read},
 	}
@@ -53,18 +53,18 @@ func sited(t *testing.T, caller *account.User, conf string) (s *session, said *s
 func TestRootIsNoTargetUnlessTheSiteSaysSo(t *testing.T) {
 	for _, typed := range []string{"root", "0"} {
 		s, _ := sited(t, alpha, "")
-		s.o.User = typed
-		if err := s.name(); err == nil || hintOf(err) == "" || s.attempt.Target != "root" {
+		s.asked.User = typed
+		if err := s.settleName(); err == nil || hintOf(err) == "" || s.attempt.Target != "root" {
 			t.Errorf("%s: %v, %q", typed, err, s.attempt.Target)
 		}
 		s, _ = sited(t, alpha, "RootTarget on\n")
-		s.o.User = typed
-		if err := s.name(); err != nil {
+		s.asked.User = typed
+		if err := s.settleName(); err != nil {
 			t.Errorf("%s, RootTarget on: %v", typed, err)
 		}
 	}
 	s, _ := sited(t, alpha, "")
-	if s.o.User = "no-such-user"; s.name() != nil || s.attempt.Known {
+	if s.asked.User = "no-such-user"; s.settleName() != nil || s.attempt.Known {
 		t.Error("an unknown user is the stack's to refuse")
 	}
 }
@@ -72,29 +72,29 @@ func TestRootIsNoTargetUnlessTheSiteSaysSo(t *testing.T) {
 func TestGroupsAreRootsToChoose(t *testing.T) {
 	u := &target{user: root}
 	for _, c := range []struct {
-		o       request.Session
+		asked   request.Session
 		caller  *account.User
 		primary uint32
 		groups  []uint32
 		fault   string
 	}{
-		{o: request.Session{Group: "0"}, caller: alpha, fault: "only root"},
-		{o: request.Session{Groups: []string{"0"}}, caller: alpha, fault: "only root"},
-		{o: request.Session{Group: "no-such-group"}, caller: root, fault: "-g no-such-group"},
-		{o: request.Session{Groups: []string{"no-such-group"}}, caller: root, fault: "-G no-such-group"},
-		{o: request.Session{Group: "7"}, caller: root, primary: 7, groups: []uint32{7}},
-		{o: request.Session{Groups: []string{"9", "8"}}, caller: root, primary: 9, groups: []uint32{8, 9}},
-		{o: request.Session{Group: "7", Groups: []string{"9", "9"}}, caller: root, primary: 7, groups: []uint32{7, 9}},
+		{asked: request.Session{Group: "0"}, caller: alpha, fault: "only root"},
+		{asked: request.Session{Groups: []string{"0"}}, caller: alpha, fault: "only root"},
+		{asked: request.Session{Group: "no-such-group"}, caller: root, fault: "-g no-such-group"},
+		{asked: request.Session{Groups: []string{"no-such-group"}}, caller: root, fault: "-G no-such-group"},
+		{asked: request.Session{Group: "7"}, caller: root, primary: 7, groups: []uint32{7}},
+		{asked: request.Session{Groups: []string{"9", "8"}}, caller: root, primary: 9, groups: []uint32{8, 9}},
+		{asked: request.Session{Group: "7", Groups: []string{"9", "9"}}, caller: root, primary: 7, groups: []uint32{7, 9}},
 	} {
-		chosen, err := chooseGroups(&c.o, c.caller)
+		chosen, err := chooseGroups(&c.asked, c.caller)
 		if (err != nil) != (c.fault != "") || err != nil && !strings.Contains(err.Error(), c.fault) {
-			t.Errorf("%+v: %v", c.o, err)
+			t.Errorf("%+v: %v", c.asked, err)
 		}
 		if err != nil {
 			continue
 		}
 		if err := u.setGroups(chosen); err != nil || u.gid != c.primary || !slices.Equal(u.groups, c.groups) {
-			t.Errorf("%+v: %d %v, %v", c.o, u.gid, u.groups, err)
+			t.Errorf("%+v: %d %v, %v", c.asked, u.gid, u.groups, err)
 		}
 	}
 	if err := u.setGroups(groupChoice{}); err != nil || u.gid != 0 || !slices.Equal(u.groups, u.own) {
@@ -153,12 +153,12 @@ func TestAGrantThatCannotBeHadIsRefused(t *testing.T) {
 
 func TestASessionOfRootsIsNarrowedOnlyWhereThatCounts(t *testing.T) {
 	s, _ := sited(t, alpha, "CapabilitiesRootRevoke off\n")
-	s.o = &request.Session{Drop: cap.NewIAB()}
+	s.asked = &request.Session{Drop: cap.NewIAB()}
 	if err := s.configureFor(&target{user: root}); err == nil || hintOf(err) == "" {
 		t.Errorf("--drop without RootRevoke: %v", err)
 	}
 	s, _ = sited(t, alpha, "")
-	s.o = &request.Session{Drop: cap.NewIAB()}
+	s.asked = &request.Session{Drop: cap.NewIAB()}
 	u := &target{user: root}
 	if err := s.configureFor(u); err != nil || u.securebits&cap.SecbitNoRoot == 0 {
 		t.Errorf("--drop with RootRevoke: %v, %#x", err, u.securebits)
@@ -212,7 +212,7 @@ func TestWhatClosingLackedIsNamedWithItsLine(t *testing.T) {
 	} {
 		s, said := sited(t, alpha, "# x\nCapabilitiesSet -cap_setuid -cap_setgid -cap_kill\n")
 		s.conf.shrunk, s.conf.asGuard = c.shrunk, c.asGuard
-		s.o = &request.Session{Login: c.login}
+		s.asked = &request.Session{Login: c.login}
 		s.attempt.Terminal = "/dev/pts/0"
 		s.warnOfLacking(c.failed)
 		if (*said == "") != (c.want == nil) {
@@ -226,7 +226,7 @@ func TestWhatClosingLackedIsNamedWithItsLine(t *testing.T) {
 	}
 }
 
-// What is opened is closed, in reverse, also where no privilege can be raised.
+// Closings run in reverse order, even if no privilege can be raised.
 func TestClosingsRunInReverseOnEveryPath(t *testing.T) {
 	var order []string
 	c := closings{leader: &privilege.Leader{}}
@@ -251,9 +251,9 @@ func TestClosingsRunInReverseOnEveryPath(t *testing.T) {
 
 func TestWhichSessionsHaveAPseudoTerminal(t *testing.T) {
 	for _, c := range []struct {
-		o    request.Session
-		conf site.Pty
-		want bool
+		asked request.Session
+		conf  site.Pty
+		want  bool
 	}{
 		{request.Session{Pty: true}, site.PtyOff, true}, {request.Session{NoPty: true}, site.PtyOn, false},
 		{request.Session{}, site.PtyOn, true}, {request.Session{}, site.PtyOff, false},
@@ -261,8 +261,8 @@ func TestWhichSessionsHaveAPseudoTerminal(t *testing.T) {
 		{request.Session{HasCommand: true, SameSession: true, Pty: true}, site.PtyOff, true},
 		{request.Session{}, site.PtyAuto, onTerminal()}, {request.Session{Forced: true}, site.PtyOn, onTerminal()},
 	} {
-		if got := wantsPty(&c.o, c.conf); got != c.want {
-			t.Errorf("%+v, Pty %v: %v", c.o, c.conf, got)
+		if got := wantsPty(&c.asked, c.conf); got != c.want {
+			t.Errorf("%+v, Pty %v: %v", c.asked, c.conf, got)
 		}
 	}
 	s, _ := sited(t, alpha, "Pty off\n")
@@ -270,7 +270,7 @@ func TestWhichSessionsHaveAPseudoTerminal(t *testing.T) {
 	if err := s.openTerminal(); err != nil || s.terminal != nil {
 		t.Errorf("%v, %v", err, s.terminal)
 	}
-	s.o = &request.Session{Pty: true}
+	s.asked = &request.Session{Pty: true}
 	if err := s.openTerminal(); err == nil || s.terminal != nil {
 		t.Error("a pseudo-terminal was given to its owner without privilege")
 	}
@@ -293,18 +293,18 @@ func TestTheUIDsThatASessionMustNotHaveBack(t *testing.T) {
 func TestAShellThatIsNotTheCallersToChooseIsIgnoredAndSaysSo(t *testing.T) {
 	s, said := sited(t, alpha, "")
 	s.target = &target{user: &account.User{Name: "kept", Shell: "/opt/restricted"}}
-	s.o = &request.Session{Shell: "/bin/other"}
+	s.asked = &request.Session{Shell: "/bin/other"}
 	if got := s.shell(); got != "/opt/restricted" || !strings.Contains(*said, "--shell /bin/other: ignored") {
 		t.Errorf("%s, %q", got, *said)
 	}
 	*said = ""
-	s.o, s.start.Environ = &request.Session{Preserve: true}, []string{"SHELL=/bin/mine"}
+	s.asked, s.start.Environ = &request.Session{Preserve: true}, []string{"SHELL=/bin/mine"}
 	if got := s.shell(); got != "/opt/restricted" || !strings.Contains(*said, "SHELL /bin/mine: ignored") {
 		t.Errorf("%s, %q", got, *said)
 	}
 }
 
-// A program that is not the installed one says why, and a bad command line comes first.
+// A program without privilege says why. An error of the command line comes first.
 func TestTheProgramWithoutAMonitor(t *testing.T) {
 	was := os.Args
 	defer func() { os.Args = was }()
@@ -324,7 +324,7 @@ func TestTheProgramWithoutAMonitor(t *testing.T) {
 			t.Errorf("%q: %v, %d", c.argv, by, status)
 		}
 	}
-	if name := terminal(); name != "" && !strings.HasPrefix(name, "/dev/") {
+	if name := terminalName(); name != "" && !strings.HasPrefix(name, "/dev/") {
 		t.Errorf("terminal %q", name)
 	}
 	if fd, err := unix.Open("/proc/sys/dev/tty/legacy_tiocsti", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {

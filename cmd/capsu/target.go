@@ -18,44 +18,44 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// target is who the session is for, resolved once.
+// target is the account that the session is for. resolve fills it in, once.
 type target struct {
 	user       *account.User
-	named      string // PAM_USER, by which user was found
-	gid        uint32 // primary group, of the session
-	groups     []uint32
-	own        []uint32 // groups by NSS
+	named      string   // PAM_USER, by which user was found
+	gid        uint32   // the session's primary group
+	groups     []uint32 // the session's
+	own        []uint32 // the target's, by NSS
 	decision   policy.Decision
-	securebits cap.Secbits // of the session
+	securebits cap.Secbits // the session's
 }
 
-// groupChoice is what -g and -G say; nil where they say nothing.
+// groupChoice has the groups of -g and -G; nil without them.
 type groupChoice struct {
 	primary *uint32
 	list    []uint32
 }
 
-// chooseGroups looks up the groups of -g and -G, which are root's to choose.
-// Of several -G the first is the primary group, unless -g names one.
-func chooseGroups(o *request.Session, caller *account.User) (c groupChoice, err error) {
-	if o.Group == "" && o.Groups == nil {
+// chooseGroups looks up the groups of -g and -G, which only root may use. The first -G is
+// the primary group, unless -g names one.
+func chooseGroups(asked *request.Session, caller *account.User) (c groupChoice, err error) {
+	if asked.Group == "" && asked.Groups == nil {
 		return c, nil
 	}
 	if caller.UID != 0 {
 		return c, errors.New("-g and -G: only root may choose groups")
 	}
-	for _, name := range o.Groups {
+	for _, name := range asked.Groups {
 		gid, err := account.GroupID(name)
 		if err != nil {
 			return c, fmt.Errorf("-G %w", err)
 		}
 		c.list = append(c.list, gid)
 	}
-	if o.Group == "" {
+	if asked.Group == "" {
 		c.primary = &c.list[0]
 		return c, nil
 	}
-	gid, err := account.GroupID(o.Group)
+	gid, err := account.GroupID(asked.Group)
 	if err != nil {
 		return c, fmt.Errorf("-g %w", err)
 	}
@@ -63,7 +63,8 @@ func chooseGroups(o *request.Session, caller *account.User) (c groupChoice, err 
 	return c, nil
 }
 
-// setGroups takes the target's groups by NSS, or what root has chosen.
+// setGroups sets the session's groups: those that root has chosen, otherwise the target's
+// by NSS.
 func (t *target) setGroups(chosen groupChoice) (err error) {
 	t.gid = t.user.GID
 	if t.own, err = t.user.Groups(); err != nil {
@@ -80,15 +81,15 @@ func (t *target) setGroups(chosen groupChoice) (err error) {
 	return nil
 }
 
-// spec is what the child shall become.
+// spec returns the launcher's description of the session.
 func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
-	o, t := s.o, s.target
+	asked, t := s.asked, s.target
 	handle, err := s.tx.Handle()
 	if err != nil {
 		return nil, err
 	}
-	// Account, groups and rule are of the user whom resolve has found: a module that means
-	// another one now comes too late.
+	// Account, groups and rule are those of the user whom resolve has found. A module must
+	// not change PAM_USER after that.
 	if name, err := s.tx.User(); err != nil || name != t.named {
 		return nil, errors.Join(fmt.Errorf("PAM_USER: is %s, after %s was decided on", name, t.named), err)
 	}
@@ -99,15 +100,15 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 	_, ignored := interpose.Left()
 	spec := &launcher.Spec{
 		PAM: handle,
-		UID: t.user.UID, GID: t.gid, Groups: t.groups, Old: s.identities(), OldGID: s.start.GID,
+		UID: t.user.UID, GID: t.gid, Groups: t.groups, Regain: s.identities(), RegainGID: s.start.GID,
 		Securebits: t.securebits,
-		NewSession: o.HasCommand && !o.SameSession && s.terminal == nil,
-		Terminal:   s.terminal, Foreground: tty.Foreground(0), Remote: o.Forced,
+		NewSession: asked.HasCommand && !asked.SameSession && s.terminal == nil,
+		Terminal:   s.terminal, Foreground: tty.Foreground(0), Remote: asked.Forced,
 		Limits: limits, Ignored: (s.start.Ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.start.Mask,
-		Path: shell, Args: o.Argv(shell), Env: env,
+		Path: shell, Args: asked.Argv(shell), Env: env,
 	}
-	spec.Narrow, spec.Drop, spec.NoNewPrivs = o.Narrow, o.Drop, o.NoNewPrivs || t.blocksMore(o.Narrow)
-	if o.Fresh() {
+	spec.Narrow, spec.Drop, spec.NoNewPrivs = asked.Narrow, asked.Drop, asked.NoNewPrivs || t.blocksMore(asked.Narrow)
+	if asked.Fresh() {
 		spec.Home = t.user.Home
 	}
 	switch t.decision.Action {
@@ -128,20 +129,20 @@ func (s *session) environ() (env []string, shell string, err error) {
 		return nil, "", fmt.Errorf("PAM environment: %w", err)
 	}
 	var defs account.Defs
-	if !s.o.Preserves() {
+	if !s.asked.Preserves() {
 		if defs, err = account.ReadDefs(); err != nil {
-			s.voice.warn(err) // the search path is the built-in one
+			s.voice.warn(err) // PATH is then the built-in one
 		}
 	}
 	shell = s.shell()
-	if s.o.Preserve && s.o.Login {
+	if s.asked.Preserve && s.asked.Login {
 		s.voice.warn(errors.New("-m: ignored, --login makes a fresh environment"))
 	}
 	left, _ := interpose.Left()
-	return s.o.Environment(s.start.Environ, left, pam, s.target.user, shell, defs), shell, nil
+	return s.asked.Environment(s.start.Environ, left, pam, s.target.user, shell, defs), shell, nil
 }
 
-// identities are the uids that the monitor has had, its caller's among them.
+// identities returns the uids that the monitor has had: root's, the caller's, the guard's.
 func (s *session) identities() []uint32 {
 	uids := []uint32{0, s.start.Caller}
 	if s.start.Guard != privilege.Nobody {
@@ -150,23 +151,24 @@ func (s *session) identities() []uint32 {
 	return uids
 }
 
-// shell chooses: -s, the caller's SHELL under -m, the target's own, /bin/sh.
+// shell chooses the session's shell: that of -s, the caller's SHELL under -m, the target's,
+// or /bin/sh. It warns if /etc/shells rules out the first two.
 func (s *session) shell() string {
-	asked, by := s.o.Shell, "--shell"
-	if asked == "" && s.o.Preserves() {
-		asked, _ = request.Value(s.start.Environ, "SHELL")
+	wanted, by := s.asked.Shell, "--shell"
+	if wanted == "" && s.asked.Preserves() {
+		wanted, _ = request.Value(s.start.Environ, "SHELL")
 		by = "SHELL"
 	}
-	shell, ignored := request.ShellOf(asked, s.target.user, s.caller.UID == 0)
+	shell, ignored := request.ShellOf(wanted, s.target.user, s.caller.UID == 0)
 	if ignored {
-		s.voice.warn(fmt.Errorf("%s %s: ignored, the shell of %s is not in /etc/shells", by, asked, s.target.user.Name))
+		s.voice.warn(fmt.Errorf("%s %s: ignored, the shell of %s is not in /etc/shells", by, wanted, s.target.user.Name))
 	}
 	return shell
 }
 
-// blocksMore tells whether -C blocks what the rule does not. A set-uid program
-// run without, say, cap_setuid cannot drop what it has: who narrows its
-// Bounding set must not be able to run one.
+// blocksMore tells whether -C blocks a capability that the rule does not. Then the session
+// must not run set-uid programs: without cap_setuid, for example, one cannot drop its
+// privilege.
 func (t *target) blocksMore(narrow *cap.IAB) bool {
 	if narrow == nil {
 		return false

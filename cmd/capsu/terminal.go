@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal returns the name of the terminal on descriptors 0 to 2, or nothing.
-func terminal() string {
+// terminalName returns the name of the first terminal on descriptors 0-2, or "".
+func terminalName() string {
 	for fd := range 3 {
 		var name [256]C.char
 		if descriptor.IsTerminal(fd) && C.ttyname_r(C.int(fd), &name[0], C.size_t(len(name))) == 0 {
@@ -30,31 +30,30 @@ func terminal() string {
 	return ""
 }
 
-// onTerminal tells whether the caller has a terminal to see and to type on.
+// onTerminal tells whether standard input and output are terminals.
 func onTerminal() bool { return descriptor.IsTerminal(0) && descriptor.IsTerminal(1) }
 
-// wantsPty decides between the caller's terminal and one of the session's own.
-// --session-command asks for the caller's session, and so for the caller's terminal.
-func wantsPty(o *request.Session, conf site.Pty) bool {
+// wantsPty tells whether the session gets a pseudo-terminal of its own.
+func wantsPty(asked *request.Session, conf site.Pty) bool {
 	switch {
-	case o.Forced && !onTerminal():
+	case asked.Forced && !onTerminal():
 		return false // the descriptors carry data
-	case o.Pty || o.NoPty:
-		return o.Pty
-	case o.HasCommand && o.SameSession:
-		return false
+	case asked.Pty || asked.NoPty:
+		return asked.Pty
+	case asked.HasCommand && asked.SameSession:
+		return false // --session-command asks for the caller's session, and so for their terminal
 	case conf != site.PtyAuto:
 		return conf == site.PtyOn
 	}
 	return onTerminal()
 }
 
-// openTerminal makes the session's pseudo-terminal, if it shall have one, and
-// gives it to the target. Callers who share their terminal are told what that means.
+// openTerminal opens the session's pseudo-terminal, if it gets one, and gives it to the
+// target. Otherwise it warns callers whose terminal the session can type into.
 func (s *session) openTerminal() error {
-	o, t := s.o, s.target
-	if !wantsPty(o, s.conf.Pty) {
-		if (!o.HasCommand || o.SameSession) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
+	asked, t := s.asked, s.target
+	if !wantsPty(asked, s.conf.Pty) {
+		if (!asked.HasCommand || asked.SameSession) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
 			s.voice.warn(errors.New("no pseudo-terminal: programs of the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
 		}
 		return nil
@@ -77,12 +76,12 @@ func (s *session) openTerminal() error {
 	return nil
 }
 
-// giveTerminal gives the terminal on standard input to the target, where the
-// site says so (TerminalOwner): of a login without a pseudo-terminal, and only
-// the caller's own. Closing takes it back.
+// giveTerminal makes the target the owner of the terminal on standard input, if the site
+// says so (TerminalOwner), the session is a login without a pseudo-terminal and the
+// terminal is the caller's. Closing gives it back.
 func (s *session) giveTerminal() error {
 	target := s.target.user.UID
-	if !s.conf.TerminalOwner || !s.o.Login || s.terminal != nil || !tty.OwnedBy(0, s.caller.UID) {
+	if !s.conf.TerminalOwner || !s.asked.Login || s.terminal != nil || !tty.OwnedBy(0, s.caller.UID) {
 		return nil
 	}
 	give := func(uid uint32) func() error {
@@ -93,11 +92,11 @@ func (s *session) giveTerminal() error {
 			return nil
 		}
 	}
-	// Before it is given: it may have been, and what comes after may fail.
+	// The closing is registered first, as a failed change may still have changed the owner.
 	s.undo.add(func() error {
 		var st unix.Stat_t
 		if unix.Fstat(0, &st) == nil && st.Uid != target {
-			return nil // it has been given on
+			return nil // it has another owner by now
 		}
 		return s.leader.With(give(s.caller.UID))
 	})
@@ -108,10 +107,10 @@ func (s *session) giveTerminal() error {
 	return nil
 }
 
-// injectable tells whether the kernel lets a process push input into its
-// controlling terminal (TIOCSTI); it could not be forbidden before Linux 6.2.
+// injectable tells whether the kernel lets a process push input into its controlling
+// terminal (TIOCSTI, dev.tty.legacy_tiocsti). Before Linux 6.2 it always does.
 func injectable() bool {
-	// unix.Open, not os.Open: that would start the runtime's poller.
+	// unix.Open, because os.Open starts the runtime's poller.
 	fd, err := unix.Open("/proc/sys/dev/tty/legacy_tiocsti", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return true

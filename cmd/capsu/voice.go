@@ -6,11 +6,11 @@ import (
 	"capsu/say"
 )
 
-// voice is how this process speaks to its caller: on standard output and error, unless
-// the front has left. Then the caller reads something else there.
+// voice writes to the caller, on standard output and error. It writes nothing once the
+// front has ended, because the caller's terminal then shows something else.
 type voice struct {
 	front *front.Front      // nil: the process has not been split in two
-	log   func(text string) // nil; under --forced-command what is said aside goes there
+	log   func(text string) // under --forced-command aside writes there; otherwise nil
 }
 
 // say writes to standard error, tell to standard output.
@@ -26,8 +26,8 @@ func (v *voice) show(fd int, text string) {
 	}
 }
 
-// aside says what does not decide whether there is a session. Under --forced-command,
-// where all that can be seen is the session's, it goes to the system log.
+// aside writes a text that decides nothing, such as a warning. Under --forced-command it
+// goes to the system log, as standard output and error are the session's.
 func (v *voice) aside(text string) {
 	switch {
 	case text == "":
@@ -40,5 +40,5 @@ func (v *voice) aside(text string) {
 
 func (v *voice) warn(err error) { v.aside("capsu: warning: " + say.Escape(err.Error()) + "\n") }
 
-// report says an error and what to do about it.
+// report writes an error and what to do about it.
 func (v *voice) report(err error) { v.say(describe(err)) }

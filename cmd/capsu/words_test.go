@@ -22,12 +22,12 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Each fault has its remedy, and no remedy is another fault's.
+// Each fault has its own hint.
 func TestWhatToDoAboutEachFault(t *testing.T) {
 	inFile := func(err error) error { return &trustedfile.Error{File: "/etc/x", Line: 3, Err: err} }
 	for _, c := range []struct {
 		err  error
-		want string // a part of the hint; nothing: there is none
+		want string // a part of the hint; "": there is none
 	}{
 		{errors.New("anything"), ""},
 		{&authenticationError{cause: pam.ErrAuth}, ""},
@@ -85,17 +85,17 @@ func TestTheSignalThatEndedASessionIsNamed(t *testing.T) {
 	}
 }
 
-// To the holder of an ssh key a refusal is a refusal, and takes as long.
+// The holder of an ssh key sees the same refusal, with the same delay, for every reason.
 func TestTheAccountPhaseSpeaksForItselfButToAKey(t *testing.T) {
 	expired := &pamconv.Error{Call: "pam_acct_mgmt", Status: pam.ErrAcctExpired}
-	if err := accounting(false, expired); err != error(expired) {
+	if err := accountFault(false, expired); err != error(expired) {
 		t.Errorf("%v", err)
 	}
 	var neutral *authenticationError
-	if err := accounting(true, expired); !errors.As(err, &neutral) || !neutral.owes {
+	if err := accountFault(true, expired); !errors.As(err, &neutral) || !neutral.owes {
 		t.Errorf("%v", err)
 	}
-	if err := accounting(true, nil); err != nil {
+	if err := accountFault(true, nil); err != nil {
 		t.Errorf("%v", err)
 	}
 }
@@ -109,7 +109,7 @@ func TestWhyThereIsNoMonitor(t *testing.T) {
 		{&front.Fault{Kind: front.NoProc, Err: unix.ENOENT}, "/proc/self/exe: no such file", "mount"},
 		{&front.Fault{Kind: front.Setid}, "setuid or setgid bit", "chmod u-s,g-s"},
 		{&front.Fault{Kind: front.NoFilecaps}, "no file capabilities", "setcap"},
-		{&front.Fault{Kind: front.NoPrivilege}, "", ""}, // what this process lacks
+		{&front.Fault{Kind: front.NoPrivilege}, "", ""}, // the reason depends on this process
 		{&front.Fault{Kind: front.NoGuard}, "guard user capsu: does not exist", "useradd --system"},
 		{&front.Fault{Kind: front.BadGuard}, "guard user capsu: its uid", "uid"},
 		{&front.Fault{Kind: front.NotOurs, Call: "getuid"}, "preload", "/etc/ld.so.preload"},
@@ -128,7 +128,7 @@ func TestWhyThereIsNoMonitor(t *testing.T) {
 	}
 }
 
-// pairOf returns a front as the monitor has it, and its other end.
+// pairOf returns the monitor's end of a socket to a front, and the front's.
 func pairOf(t *testing.T) (*front.Front, int) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
@@ -169,7 +169,7 @@ func TestAsidesGoToTheLogUnderAForcedCommand(t *testing.T) {
 	}
 }
 
-// Of enum event in front/wire.h.
+// These are values of enum event in front/wire.h.
 func TestWhatHappensToAPrompt(t *testing.T) {
 	const term, hup, int_, tstp, cont, winch = 0, 1, 2, 4, 8, 9
 	for event, want := range map[byte]struct {
