@@ -10,13 +10,13 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// maxCapability is where libcap's numbers end: 0 to 63.
+// maxCapability is the first number that libcap does not read.
 const maxCapability = 64
 
-// ParseIAB reads the text of an inheritable tuple as libcap's C function
-// cap_iab_from_text does, of which cap.IABFromText reads only a part: prefixes
-// ! ^ % in any order and number, names in any case, numbers in C notation, a
-// trailing comma. Numbers above the kernel's last capability have no effect.
+// ParseIAB reads the text of a tuple as libcap's C function cap_iab_from_text(3) does:
+// prefixes ! ^ % in any order and number, names in any case, numbers in C notation, a
+// trailing comma. (cap.IABFromText of libcap's Go package reads less.) Numbers above the
+// kernel's last capability have no effect.
 func ParseIAB(text string) (*cap.IAB, error) {
 	iab := cap.NewIAB()
 	err := items(text, func(prefixes string, value cap.Value) error {
@@ -37,7 +37,7 @@ func items(text string, item func(prefixes string, value cap.Value) error) error
 		name := strings.TrimLeft(rest, "!^%")
 		prefixes := rest[:len(rest)-len(name)]
 		if name == "" {
-			break // prefixes alone, at the end: libcap takes them
+			break // prefixes alone at the end, which libcap allows
 		}
 		value, n := readCapability(name)
 		if n == 0 || n < len(name) && name[n] != ',' {
@@ -52,8 +52,8 @@ func items(text string, item func(prefixes string, value cap.Value) error) error
 	return nil
 }
 
-// BeyondKernel returns the capabilities of a tuple's text that this kernel
-// does not have. They can be read, and have no effect.
+// BeyondKernel returns the capabilities in a tuple's text that this kernel does not have.
+// They have no effect.
 func BeyondKernel(text string) (values []cap.Value, err error) {
 	err = items(text, func(_ string, value cap.Value) error {
 		if value >= cap.MaxBits() {
@@ -64,8 +64,8 @@ func BeyondKernel(text string) (values []cap.Value, err error) {
 	return values, err
 }
 
-// ParseList reads capabilities without prefixes, names or numbers with commas
-// between them, as an Inheritable set.
+// ParseList reads names or numbers of capabilities, with commas between them and without
+// prefixes. It returns them as Inheritable.
 func ParseList(text string) (*cap.IAB, error) {
 	if i := strings.IndexAny(text, "!^%"); i >= 0 {
 		return nil, fmt.Errorf("prefix %q in a list of capabilities", text[i])
@@ -73,8 +73,8 @@ func ParseList(text string) (*cap.IAB, error) {
 	return ParseIAB(text)
 }
 
-// raise sets what the prefixes say: none is Inheritable, ! alone blocks
-// Bounding only.
+// raise sets a capability in the vectors that its prefixes name. Without a prefix that is
+// Inheritable; with ! alone it is Bounding only.
 func raise(iab *cap.IAB, prefixes string, value cap.Value) error {
 	if value >= cap.MaxBits() {
 		return nil
@@ -96,8 +96,8 @@ func raise(iab *cap.IAB, prefixes string, value cap.Value) error {
 	return nil
 }
 
-// readCapability reads the name or number at the start of s and returns how many
-// bytes it takes; 0 if there is none.
+// readCapability reads the name or number at the start of s. n is its length in bytes, 0 if
+// there is none.
 func readCapability(s string) (value cap.Value, n int) {
 	digit := func(c byte) bool { return c >= '0' && c <= '9' }
 	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
@@ -124,8 +124,8 @@ func readCapability(s string) (value cap.Value, n int) {
 	return value, n
 }
 
-// parseC reads a number as strtoul does with base 0, and all of it:
-// 0x is hexadecimal, a leading 0 octal. Go's own base 0 reads more (0b, 0o, _).
+// parseC reads a number as strtoul(3) does with base 0: 0x is hexadecimal, a leading 0 is
+// octal. All of s must be the number. Go's base 0 reads more (0b, 0o, _).
 func parseC(s string) (uint64, error) {
 	if hex, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
 		return strconv.ParseUint(hex, 16, 64)
@@ -136,9 +136,8 @@ func parseC(s string) (uint64, error) {
 	return strconv.ParseUint(s, 10, 64)
 }
 
-// Beyond returns what the tuple asks for and this process could not give:
-// Ambient capabilities that permitted lacks, or Inheritable ones that the
-// bounding set lacks. Both are given as predicates over the kernel's capabilities.
+// Beyond fails with a BeyondError if this process cannot give the tuple: permitted must
+// have its Ambient capabilities, bounding its Inheritable ones.
 func Beyond(iab *cap.IAB, permitted, bounding func(cap.Value) bool) error {
 	for c := range capability.All() {
 		inheritable, err := iab.GetVector(cap.Inh, c)
@@ -162,7 +161,7 @@ func Beyond(iab *cap.IAB, permitted, bounding func(cap.Value) bool) error {
 // BeyondError names the first capability of a rule that cannot be granted.
 type BeyondError struct {
 	Capability cap.Value
-	Bounding   bool // missing from the bounding set; else from the permitted set
+	Bounding   bool // it is not in the bounding set; otherwise not in the permitted set
 }
 
 func (e *BeyondError) Error() string {

@@ -12,7 +12,7 @@ import (
 
 func delimiter(c byte) bool { return c == ' ' || c == '\t' }
 
-// cut splits off the first word. It returns the rest from the delimiter on.
+// cut splits off the first word. The rest begins with the delimiter.
 func cut(line []byte) (word, rest []byte) {
 	begin := 0
 	for begin < len(line) && delimiter(line[begin]) {
@@ -27,22 +27,22 @@ func cut(line []byte) (word, rest []byte) {
 
 func trim(line []byte) string { return string(bytes.Trim(line, " \t")) }
 
-// Rule is a line of a policy as it is read, for who looks at all of them.
+// Rule is a line of a policy. Rules returns them all; Decide does not use it.
 type Rule struct {
 	Line    int
 	Text    string // trimmed
 	Length  int    // in bytes, without the newline
-	Word    string // what is granted: IAB text, all or none
+	Word    string // the grant: a tuple's text, all or none
 	Who     []string
 	NotText error // why the line is not text; nil if it is
-	Fault   error // why its word is no tuple; nil if it is one
+	Fault   error // why Word grants nothing; nil if it does
 	Action  Action
 	IAB     *cap.IAB
 }
 
-// Rules returns every rule of a file, also the unreachable ones: comments and
-// empty lines only where they are at fault. The error, which comes last, is
-// the file's.
+// Rules returns every rule of a file, even those that no session reaches. It skips comments
+// and empty lines, unless they are not text. An error is the file's, and comes last. Rules
+// does not check who may write the file.
 func Rules(path string) iter.Seq2[Rule, error] {
 	return func(yield func(Rule, error) bool) {
 		f, err := trustedfile.OpenDraft(path)

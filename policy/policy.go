@@ -1,13 +1,12 @@
-// Package policy reads capability.conf and decides which inheritable tuple a
-// session may have. It reads the file as pam_cap.so does (seeds: pam_cap;
-// libcap's pam_cap.c) and is stricter in one respect: what pam_cap.so ignores
-// because it cannot do it, is an error here, and an error means no session.
+// Package policy reads capability.conf and decides the tuple of a session. It reads the
+// file as pam_cap.so does (pam_cap.c in libcap), and is stricter in one respect: pam_cap.so
+// ignores a rule that it cannot apply. Here that is an error, and an error means no session.
 //
-// When no rule matches, the Decision's Action is Ignore: the session keeps
-// what the modules of the PAM stack gave it.
+// If no rule matches, the Decision's Action is Ignore: the session keeps what the modules
+// of the PAM stack have given it.
 //
-// The package needs no privilege, changes nothing and prints nothing. Names
-// are resolved by what the caller passes in, and only when a rule asks.
+// Nothing is privileged while it runs. It changes and prints nothing, and any thread may
+// call it. It looks names up by functions that it is given, and only if a rule has them.
 package policy
 
 import (
@@ -22,57 +21,58 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// DefaultFile is where pam_cap.so looks too.
+// DefaultFile is the default of pam_cap.so, too.
 const DefaultFile = "/etc/security/capability.conf"
 
-// Action is what a rule does with the prevailing tuple.
+// Action says how the decision changes the tuple that the modules leave.
 type Action string
 
 const (
-	Ignore Action = "ignore" // no rule: leave what is there
+	Ignore Action = "ignore" // no rule: keep it
 	Set    Action = "set"    // replace Inheritable and Ambient, block Bounding
-	All    Action = "all"    // pass the prevailing tuple through
+	All    Action = "all"    // keep it, and add the caller's Inheritable
 	None   Action = "none"   // empty Inheritable and Ambient, leave Bounding
 )
 
-// Parameters are what a site sets beside the rules.
+// Parameters are the site's settings for the policy.
 type Parameters struct {
 	File    string // pam_cap.so's config=; empty: DefaultFile
-	Default string // pam_cap.so's default=: the word before the names, for targets without a rule; empty: none
-	Require bool   // a target without rule and default is refused
-	// Draft does not ask who else may write the file: for one's own draft,
-	// which nobody is granted anything by.
+	Default string // pam_cap.so's default=: the grant of targets without a rule; empty: none
+	Require bool   // refuse a target without a rule and without a default
+	// Draft skips the check of who may write the file. It is for a draft that grants
+	// nothing yet.
 	Draft bool
 }
 
-// Subject is who asks for whom. Group membership is asked for by name, once
-// for each group that a rule above the deciding one names.
+// Subject is a caller with a target. Decide calls Member once for each group that it meets
+// in the rules.
 type Subject struct {
-	Caller string // name of the real uid that started capsu
+	Caller string // the caller's name
 	Target string // the passwd entry's own name
 	// Member tells whether the target belongs to the named group.
 	Member func(group string) (bool, error)
 }
 
-// Decision is what the policy says of a Subject, and why. Beside an error it
-// says which rule is at fault, and has no Action.
+// Decision is the policy's decision for a Subject, and its reason. With an error it names
+// the rule at fault, and has no Action.
 type Decision struct {
 	File   string
 	Line   int    // of the deciding rule; 0 if none
-	Rule   string // the line's text, trimmed; of the default: its word
+	Rule   string // the rule's line, trimmed; or the default
 	Match  string // the word that matched: a user, @group or *; or "default"
 	Action Action
-	IAB    *cap.IAB // with Set: the tuple; its Bound vector is what is blocked
+	IAB    *cap.IAB // with Set: the tuple; its Bound vector has the blocked capabilities
 }
 
 // Error is a fault in a policy file.
 type Error = trustedfile.Error
 
-// ErrNoRule is what Require makes of a target without rule and default.
+// ErrNoRule says that Require refuses a target without a rule and without a default.
 var ErrNoRule = errors.New("no rule names the target, and CapabilityRequire is on")
 
-// Decide returns what the first rule that names the target says, else the
-// default. A missing file at the default place means no rules (spec 5.2).
+// Decide returns the decision of the first rule that names the target, otherwise that of
+// the default. If DefaultFile is missing, there are no rules; any other missing file is an
+// error. Errors are an *Error, or name the default.
 func Decide(p Parameters, s Subject) (Decision, error) {
 	path := cmp.Or(p.File, DefaultFile)
 	d := Decision{File: path, Action: Ignore}
@@ -108,8 +108,7 @@ func open(path string, draft bool) (*os.File, error) {
 	return trustedfile.Open(path)
 }
 
-// Check tells why a file must not be relied on as a policy, if it must not:
-// what Decide would say of it without reading it.
+// Check fails if Decide would not open a file. It does not read it.
 func Check(path string) error {
 	f, err := trustedfile.Open(path)
 	if errors.Is(err, trustedfile.ErrMissing) && path == DefaultFile {
@@ -121,8 +120,8 @@ func Check(path string) error {
 	return f.Close()
 }
 
-// decide looks for the first matching line. Lines up to it must be text: a
-// control character or a byte-order mark there may hide a rule from a reader.
+// decide finds the first matching line. The lines up to it must be text, as a control
+// character or a byte-order mark may hide a rule from a reader.
 func decide(r io.Reader, path string, s Subject) (Decision, error) {
 	d := Decision{File: path, Action: Ignore}
 	lines := trustedfile.NewLines(r)
@@ -152,8 +151,8 @@ func decide(r io.Reader, path string, s Subject) (Decision, error) {
 	}
 }
 
-// find returns the first word of a rule that names the target: a user name,
-// @group, or * alone. Anything that does not start with @ is a user name.
+// find returns the first word of a rule that names the target: @group, * alone, or a user
+// name, which is any other word.
 func find(line []byte, s Subject, groups map[string]bool) (string, error) {
 	word, rest := cut(line)
 	if len(word) == 0 || word[0] == '#' {
@@ -181,8 +180,7 @@ func find(line []byte, s Subject, groups map[string]bool) (string, error) {
 	return "", nil
 }
 
-// CheckWord tells why a rule's first word, or a default, grants nothing: it is
-// neither a tuple nor all nor none.
+// CheckWord fails if a rule's first word, or a default, is not a tuple, all or none.
 func CheckWord(word string) error {
 	_, _, err := parseRule(word)
 	return err

@@ -8,13 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const errNotThere = unix.ENOENT
-
-// userRoleChange is AUDIT_USER_ROLE_CHANGE of libaudit.h: shadow's su uses it too.
+// userRoleChange is AUDIT_USER_ROLE_CHANGE of libaudit.h, which shadow's su uses too.
 const userRoleChange = 2300
 
-// audit sends one record to the kernel's audit system, which adds uid, login
-// uid and session. It needs CAP_AUDIT_WRITE. A kernel without audit is no error.
+// audit sends one record to the kernel's audit system, which adds uid, login uid and
+// session. It needs CAP_AUDIT_WRITE effective. If the kernel has no audit, it does nothing.
 func audit(text string) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_AUDIT)
 	if err == unix.EPROTONOSUPPORT || err == unix.EAFNOSUPPORT || err == unix.EINVAL {
@@ -31,7 +29,7 @@ func audit(text string) error {
 	binary.NativeEndian.PutUint16(message[4:], userRoleChange)
 	binary.NativeEndian.PutUint16(message[6:], unix.NLM_F_REQUEST)
 	err = unix.Sendto(fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
-	if err == unix.ECONNREFUSED { // nobody listens: no audit
+	if err == unix.ECONNREFUSED { // the kernel's audit does not listen
 		return nil
 	}
 	if err != nil {
@@ -40,7 +38,7 @@ func audit(text string) error {
 	return nil
 }
 
-// auditText is the record of an attempt, its fields as libaudit writes them.
+// auditText returns the record of an attempt, with its fields as libaudit writes them.
 func (a *Attempt) auditText(tuple string, opened bool) string {
 	terminal := strings.TrimPrefix(a.Terminal, "/dev/")
 	if terminal == "" {
@@ -54,8 +52,8 @@ func (a *Attempt) auditText(tuple string, opened bool) string {
 		auditField(a.Target), auditField(a.Caller), auditField(tuple), auditField(a.Program), bare(terminal), result)
 }
 
-// auditField is a value that somebody else may have chosen: in quotes, or in
-// hexadecimal if it has anything that could end it (audit_encode_nv_string(3)).
+// auditField returns a value that a user may have chosen, so that it cannot end its field:
+// in quotes, or in hexadecimal if it has a byte that could (audit_encode_nv_string(3)).
 func auditField(value string) string {
 	if plain(value) {
 		return `"` + value + `"`

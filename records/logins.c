@@ -1,12 +1,12 @@
 /*
  * logins.c - entries of utmp, wtmp and btmp.
  *
- * Own reading and writing instead of pututxline(3): that waits for its lock with
- * an alarm and a signal handler, which has no place in a process with the Go
- * runtime, and anybody may hold a lock on a file that he may read.
+ * pututxline(3) does not fit: it waits for its lock with an alarm and a signal handler,
+ * which a process with the Go runtime cannot have. Any user may lock a file that they may
+ * read, so that wait needs an end.
  *
- * MUST NOT create a file: one that is not there is not wanted.
- * MUST NOT wait longer than a second for a lock; then it goes on without.
+ * MUST NOT create a file: if it is missing, the host does not want it.
+ * MUST NOT wait for a lock longer than a second; then it goes on without the lock.
  */
 #define _GNU_SOURCE
 #include "logins.h"
@@ -27,7 +27,8 @@ static int open_locked(const char *path, int flags)
 	return fd;
 }
 
-static int done(int fd, int ok)
+/* Closes fd. It returns 0 if ok, otherwise -1 with errno as it was. */
+static int finish(int fd, int ok)
 {
 	int err = errno;
 
@@ -40,10 +41,10 @@ int logins_append(const char *path, const struct utmpx *entry)
 {
 	int fd = open_locked(path, O_WRONLY | O_APPEND);
 
-	return fd < 0 ? -1 : done(fd, write(fd, entry, sizeof *entry) == sizeof *entry);
+	return fd < 0 ? -1 : finish(fd, write(fd, entry, sizeof *entry) == sizeof *entry);
 }
 
-/* The place of the terminal's entry, or of the end. */
+/* Returns the offset of the terminal's entry, or of the end. */
 static off_t find(int fd, const struct utmpx *entry, struct utmpx *found)
 {
 	off_t at = 0;
@@ -67,7 +68,7 @@ int logins_put(const char *path, const struct utmpx *entry, struct utmpx *before
 	struct utmpx now = *entry;
 	if (before->ut_type != EMPTY)
 		memcpy(now.ut_id, before->ut_id, sizeof now.ut_id);
-	return done(fd, pwrite(fd, &now, sizeof now, at) == sizeof now);
+	return finish(fd, pwrite(fd, &now, sizeof now, at) == sizeof now);
 }
 
 int logins_restore(const char *path, const struct utmpx *entry, const struct utmpx *before)
@@ -79,14 +80,14 @@ int logins_restore(const char *path, const struct utmpx *entry, const struct utm
 		return -1;
 	off_t at = find(fd, entry, &found);
 	if (found.ut_type != USER_PROCESS || found.ut_pid != entry->ut_pid)
-		return done(fd, 1); /* somebody else's by now */
+		return finish(fd, 1); /* another login's by now */
 	now = *before;
 	if (before->ut_type == EMPTY) {
 		now = found;
 		now.ut_type = DEAD_PROCESS;
 		memset(now.ut_user, 0, sizeof now.ut_user);
 	}
-	return done(fd, pwrite(fd, &now, sizeof now, at) == sizeof now);
+	return finish(fd, pwrite(fd, &now, sizeof now, at) == sizeof now);
 }
 
 void logins_fill(struct utmpx *entry, short type, const char *line, const char *user)
@@ -101,7 +102,7 @@ void logins_fill(struct utmpx *entry, short type, const char *line, const char *
 	entry->ut_session = getsid(0);
 	entry->ut_tv.tv_sec = (int)now.tv_sec;
 	entry->ut_tv.tv_usec = (int)now.tv_usec;
-	/* all fields may be full, without a NUL */
+	/* a full field has no NUL, utmp(5) */
 	strncpy(entry->ut_line, line, sizeof entry->ut_line);
 	strncpy(entry->ut_user, user, sizeof entry->ut_user);
 	strncpy(entry->ut_id, n > id ? line + n - id : line, id);

@@ -12,19 +12,21 @@ import (
 	"fmt"
 	"strings"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
-// The files, utmp(5).
+// The files of utmp(5). Tests replace them.
 var (
 	utmpFile = "/run/utmp"
 	wtmpFile = "/var/log/wtmp"
 	btmpFile = "/var/log/btmp"
 )
 
-// Login enters a login of the target's on a terminal in utmp and wtmp. What it
-// returns enters the end, and puts back what utmp had before if the entry is
-// still ours. Without a terminal there is nothing to enter; files that are not
-// there are passed over.
+// Login enters a login of the target on a terminal in utmp and wtmp. end enters its end,
+// and restores utmp's former entry if ours is still there. Without a terminal or without
+// Privileged, Login does nothing. It skips a missing file; other faults go to the system
+// log. Call both on the leader.
 func (a *Attempt) Login(terminal string) (end func() error) {
 	if terminal == "" || a.Privileged == nil {
 		return func() error { return nil }
@@ -37,6 +39,7 @@ func (a *Attempt) Login(terminal string) (end func() error) {
 	}
 }
 
+// login is an entry of utmp, and the one that it has replaced.
 type login struct {
 	terminal     string
 	ours, before C.struct_utmpx
@@ -45,10 +48,10 @@ type login struct {
 func (l *login) open(user string) error {
 	fill(&l.ours, C.USER_PROCESS, l.terminal, user)
 	path := C.CString(utmpFile)
-	// SAFETY: C memory of our own, and entries that C keeps no pointer to.
+	// SAFETY: path is our own C memory; C keeps no pointer to the entries.
 	defer C.free(unsafe.Pointer(path))
 	_, err := C.logins_put(path, &l.ours, &l.before)
-	return errors.Join(passOver(utmpFile, err), appendTo(wtmpFile, &l.ours))
+	return errors.Join(skipMissing(utmpFile, err), appendTo(wtmpFile, &l.ours))
 }
 
 func (l *login) close() error {
@@ -62,11 +65,11 @@ func (l *login) close() error {
 	var now C.struct_utmpx
 	fill(&now, C.DEAD_PROCESS, "", "")
 	end.ut_tv = now.ut_tv
-	return errors.Join(passOver(utmpFile, err), appendTo(wtmpFile, &end))
+	return errors.Join(skipMissing(utmpFile, err), appendTo(wtmpFile, &end))
 }
 
-// failedLogin enters a failed login in btmp, as su does. A name that is no
-// user's is not written there: it may be a password typed at the wrong place.
+// failedLogin enters a failed login in btmp, as su does. It does not write an unknown name,
+// which may be a password typed at the wrong place.
 func (a *Attempt) failedLogin() error {
 	name := "(unknown)"
 	if a.Known {
@@ -90,11 +93,11 @@ func appendTo(file string, entry *C.struct_utmpx) error {
 	// SAFETY: as in open.
 	defer C.free(unsafe.Pointer(path))
 	_, err := C.logins_append(path, entry)
-	return passOver(file, err)
+	return skipMissing(file, err)
 }
 
-func passOver(file string, err error) error {
-	if err == nil || errors.Is(err, errNotThere) {
+func skipMissing(file string, err error) error {
+	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", file, err)

@@ -4,20 +4,20 @@
 
 #include <utmpx.h>
 
-/* Each returns 0, or -1 with errno. */
+/* The first three need the right to write the file. They return 0, or -1 with errno. */
 
-/* Appends an entry to a file that is there. */
+/* logins_append appends an entry to an existing file. */
 int logins_append(const char *path, const struct utmpx *entry);
 
-/* Puts entry where the terminal's own is, or at the end; before gets what
- * stood there (ut_type EMPTY: nothing). */
+/* logins_put writes entry over the terminal's present entry, or at the end. before gets the
+ * present entry; its ut_type is EMPTY if there is none. */
 int logins_put(const char *path, const struct utmpx *entry, struct utmpx *before);
 
-/* Puts before, or if that is empty an entry of a dead process, where the
- * terminal's entry is, if that still has this pid. */
+/* logins_restore writes before over the terminal's entry, if that still has entry's pid. If
+ * before is EMPTY, it makes the terminal's entry that of a dead process. */
 int logins_restore(const char *path, const struct utmpx *entry, const struct utmpx *before);
 
-/* Fills in an entry: type, this process, the terminal's line, the user, the time. */
+/* logins_fill fills in an entry: type, this process, the terminal's line, user, time. */
 void logins_fill(struct utmpx *entry, short type, const char *line, const char *user);
 
 #endif

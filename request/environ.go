@@ -8,17 +8,17 @@ import (
 	"capsu/account"
 )
 
-// notInherited are variables of the caller's session that must not reach
-// another's, unless the whole environment is to be preserved.
+// notInherited are variables of the caller's login session. The target's session gets them
+// only if it preserves the environment.
 var notInherited = []string{"XDG_RUNTIME_DIR", "XDG_SESSION_ID", "DBUS_SESSION_BUS_ADDRESS"}
 
-// ofTheRuntime are settings of Go's runtime: never passed.
+// ofTheRuntime are settings of Go's runtime. A session never gets them.
 var ofTheRuntime = []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GORACE", "GOTRACEBACK", "GOCOVERDIR"}
 
 // alwaysSet are variables that a login sets and -w cannot keep.
 var alwaysSet = []string{"HOME", "SHELL", "USER", "LOGNAME", "PATH"}
 
-// environment is a list of variables, each once, in order.
+// environment is a list of variables in order, each once.
 type environment struct {
 	names  []string
 	values map[string]string
@@ -34,7 +34,7 @@ func (e *environment) set(name, value string) {
 	e.values[name] = value
 }
 
-// add sets NAME=VALUE; an entry without "=", or without a name, is dropped.
+// add sets an entry NAME=VALUE. It drops an entry without "=" or without a name.
 func (e *environment) add(entry string) {
 	if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
 		e.set(name, value)
@@ -58,17 +58,18 @@ func (e *environment) list() []string {
 	return all
 }
 
-// Environment returns a session's environment: as su makes it, the PAM
-// environment last. caller is the caller's, entries as found; left is what modules
-// have put beside it, past PAM: like the caller's, it is gone in a login.
+// Environment returns the session's environment as su makes it, as NAME=value. caller is
+// the caller's environment, entries as found. left has the variables that modules have set
+// in the monitor's environment; a fresh environment drops them like the caller's. pam is
+// the PAM environment, which comes last.
 func (o *Session) Environment(caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
-	kept := map[string]bool{"TERM": true}
+	keep := map[string]bool{"TERM": true}
 	for _, name := range o.Whitelist {
-		kept[name] = !slices.Contains(alwaysSet, name)
+		keep[name] = !slices.Contains(alwaysSet, name)
 	}
 	var e environment
 	for _, entry := range caller {
-		if name, _, _ := strings.Cut(entry, "="); !o.Fresh() || kept[name] || o.Forced && isOfSSH(name) {
+		if name, _, _ := strings.Cut(entry, "="); !o.Fresh() || keep[name] || o.Forced && isOfSSH(name) {
 			e.add(entry)
 		}
 	}
@@ -99,7 +100,7 @@ func (o *Session) Environment(caller, left, pam []string, u *account.User, shell
 	return e.list()
 }
 
-// Value returns a variable of the caller's, the last if there are more.
+// Value returns a variable of an environment; if it is there more than once, the last.
 func Value(environ []string, name string) (value string, found bool) {
 	for _, entry := range environ {
 		if v, is := strings.CutPrefix(entry, name+"="); is {
@@ -109,8 +110,9 @@ func Value(environ []string, name string) (value string, found bool) {
 	return value, found
 }
 
-// ShellOf returns the shell to run: the one asked for if the target may choose
-// (su(1)), else the target's own, else /bin/sh.
+// ShellOf returns the shell to run, by su's rule (su(1)): asked, if root calls or if the
+// target's own shell is in /etc/shells; otherwise the target's own, or /bin/sh if it has
+// none. ignored says that asked did not count.
 func ShellOf(asked string, u *account.User, rootCalls bool) (shell string, ignored bool) {
 	own := u.Shell
 	if own == "" {

@@ -9,28 +9,28 @@ import (
 	"capsu/site"
 )
 
-// The ssh forced command: a session for a line of authorized_keys. Nobody can
-// be asked, standard output and error carry data, and what the key's
-// holder says is the command and nothing else: it never reaches capsu's options.
+// This file is about the ssh forced command, a session for a line of authorized_keys. No
+// prompt is possible, and standard output and error carry data. The key's holder chooses
+// the command and nothing else: their text never reaches capsu's options.
 
-// originalCommand is the variable in which sshd(8) says what its client asked
-// for. The session does not have it.
+// originalCommand is the variable in which sshd(8) passes its client's command. The session
+// does not get it.
 const originalCommand = "SSH_ORIGINAL_COMMAND"
 
-// sftpServer is what the distribution has in place of sshd's internal-sftp.
+// sftpServer is the distribution's program for sshd's internal-sftp.
 const sftpServer = "/usr/lib/openssh/sftp-server"
 
-// ofSSH are the variables of the ssh side that the session has, with LC_*.
+// ofSSH are the variables of the ssh connection that the session gets, besides LC_*.
 var ofSSH = []string{"LANG", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY"}
 
-// isOfSSH tells whether a variable tells of the connection, or of what the
-// person at its other end can read.
+// isOfSSH tells whether a variable describes the ssh connection or the language of the
+// person who uses it.
 func isOfSSH(name string) bool {
 	return strings.HasPrefix(name, "LC_") || slices.Contains(ofSSH, name)
 }
 
-// Force returns what the ssh client asks for: a command, also an empty one, or a login,
-// which is for a person at a terminal.
+// Force returns o with what the ssh client asks for: its command, which may be empty, or a
+// login if there is a terminal. It fails if there is neither.
 func (o *Session) Force(environ []string, terminal bool) (*Session, error) {
 	asked := *o
 	command, isCommand := Value(environ, originalCommand)
@@ -45,8 +45,8 @@ func (o *Session) Force(environ []string, terminal bool) (*Session, error) {
 	return &asked, nil
 }
 
-// withSFTP names the server where the command is sshd's own word for it. It
-// goes through the target's shell as all else does: who has none has no files.
+// withSFTP replaces sshd's word internal-sftp by the server's path. The target's shell runs
+// it like any command, so an account whose shell refuses has no sftp.
 func withSFTP(command string) string {
 	const internal = "internal-sftp"
 	args, is := strings.CutPrefix(command, internal)
@@ -56,8 +56,8 @@ func withSFTP(command string) string {
 	return command
 }
 
-// ServiceOf settles which PAM service asks: by the kind of session, or the
-// one of --service, if the site lets the caller name it.
+// ServiceOf returns the PAM service: that of --service if it is allowed, otherwise capsu-l
+// for a login and capsu for other sessions.
 func (o *Session) ServiceOf(allowed []string) (string, error) {
 	switch {
 	case o.Service != "" && !slices.Contains(allowed, o.Service):

@@ -1,8 +1,8 @@
-// Package request is what the caller asks for: the command line, an ssh client's command,
-// and what both make of the session's environment and arguments.
+// Package request reads what the caller asks for: the command line, and an ssh client's
+// command. It makes the session's environment and arguments.
 //
-// It decides by what it is given, prints nothing and needs no privilege. Parse must be
-// called from one thread at a time: getopt_long(3) has global state.
+// Nothing is privileged while it runs, and it prints nothing. Any thread may call it, but
+// Parse on one thread at a time: getopt_long(3) has global state.
 package request
 
 /*
@@ -37,8 +37,8 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-// next_option reads one option, silently; a missing argument is ':'. With
-// strict, the first word that is no option ends them.
+// next_option reads one option and prints nothing. It returns ':' for a missing argument.
+// If strict is 1, the first word that is not an option ends the options.
 static int next_option(int argc, char **argv, int strict)
 {
 	static const char letters[] = "+:C:c:fg:G:hlmnpPs:TVw:";
@@ -99,17 +99,17 @@ Arguments after the user go to the shell.
   -V, --version        show the version
 `
 
-// Options is argv as one of help, version or a session.
+// Options is what argv asks for: the help, the version or a session.
 type Options struct {
 	Help, Version bool
 	Session       Session
 }
 
-// Session is what a session is asked to be.
+// Session has the options of a session.
 type Session struct {
 	Login          bool
 	Command        string
-	HasCommand     bool // -c '' is a command too
+	HasCommand     bool // Command is one, even if it is empty
 	SameSession    bool // --session-command: no session (setsid) of its own
 	Fast           bool
 	Shell          string
@@ -121,27 +121,28 @@ type Session struct {
 	Narrow         *cap.IAB // -C; nil: the grant
 	Drop           *cap.IAB // --drop
 	NoNewPrivs     bool
-	NonInteractive bool   // -n: nobody is asked
-	Forced         bool   // --forced-command, which implies nonInteractive
+	NonInteractive bool   // -n: a prompt fails
+	Forced         bool   // --forced-command, which implies NonInteractive
 	Service        string // --service
 	User           string
 	Arguments      []string // for the shell
 }
 
-// Fresh tells whether the environment is made anew, and the session starts at home.
+// Fresh tells whether the session has a fresh environment and starts in the target's home.
 func (o *Session) Fresh() bool { return o.Login || o.Forced }
 
-// Preserves tells whether the caller's environment stays as it is.
+// Preserves tells whether the session has the caller's environment.
 func (o *Session) Preserves() bool { return o.Preserve && !o.Login }
 
-// UsageError is a command line that cannot be meant.
+// UsageError says what is wrong with the command line.
 type UsageError struct{ what string }
 
 func (e *UsageError) Error() string { return e.what }
 
-// Parse reads argv as getopt_long does, as su does: options before or after
-// the user, "--" ends them, long ones may be abbreviated. argv may be empty.
-// Under POSIXLY_CORRECT, a variable of the caller's, the user ends the options.
+// Parse reads argv by getopt_long(3), as su does. Options may stand before and after the
+// user, "--" ends them, and long ones may be abbreviated. If posix is true, the user ends
+// them (POSIXLY_CORRECT in the caller's environment). argv may be empty. The error is a
+// UsageError.
 func Parse(argv []string, posix bool) (Options, error) {
 	var o Options
 	argv, err := o.read(argv, posix)
@@ -163,7 +164,7 @@ func Parse(argv []string, posix bool) (Options, error) {
 	return o, s.checkForced(len(argv) > 0)
 }
 
-// check refuses what cannot be meant, each in its own sentence.
+// check refuses options that contradict each other, with a sentence for each pair.
 func (o *Session) check() error {
 	switch {
 	case o.User == "":
@@ -176,8 +177,8 @@ func (o *Session) check() error {
 	return nil
 }
 
-// checkForced refuses what would look as if it decided what the key's holder
-// may run, and does not.
+// checkForced refuses options that look as if they restricted the commands of the key's
+// holder, but do not.
 func (o *Session) checkForced(named bool) error {
 	switch {
 	case !named:
@@ -197,8 +198,8 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 	if len(argv) == 0 {
 		return nil, nil
 	}
-	// SAFETY: getopt_long wants a NULL-terminated array that it may reorder,
-	// and returns pointers into it; all of it is freed below.
+	// SAFETY: getopt_long needs a NULL-terminated array that it may reorder, and returns
+	// pointers into it; the deferred function frees all of it.
 	n := len(argv)
 	list := unsafe.Slice((**C.char)(C.calloc(C.size_t(n+1), C.size_t(unsafe.Sizeof((*C.char)(nil))))), n+1)
 	defer func() {
@@ -210,7 +211,7 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 	for i, a := range argv {
 		list[i] = C.CString(a)
 	}
-	C.optind = 0 // a new list: getopt_long(3)
+	C.optind = 0 // makes getopt_long(3) start anew
 	strict := C.int(0)
 	if posix {
 		strict = 1
@@ -275,7 +276,7 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 	}
 }
 
-// named refuses an empty argument: it is a variable that was not set, not a wish.
+// named refuses an empty argument: most likely it is a variable that is not set.
 func named(option, text string) (string, error) {
 	if text == "" {
 		return "", &UsageError{fmt.Sprintf("option %s: empty argument", option)}
@@ -283,6 +284,7 @@ func named(option, text string) (string, error) {
 	return text, nil
 }
 
+// tuple reads an option's capabilities by read.
 func tuple(option, text string, read func(string) (*cap.IAB, error)) (*cap.IAB, error) {
 	iab, err := read(text)
 	if err != nil {
@@ -291,9 +293,9 @@ func tuple(option, text string, read func(string) (*cap.IAB, error)) (*cap.IAB, 
 	return iab, nil
 }
 
-// badOption says what getopt_long would: it leaves the letter of a short
-// option (or the value of a long one that lacks its argument) in optopt, and
-// nothing for a long option it does not know.
+// badOption returns the error for an option that getopt_long has refused. letter is optopt:
+// the letter of a short option, the value of a long option without its argument, or 0 for
+// an unknown long option.
 func badOption(missing bool, letter rune, word string) error {
 	switch {
 	case missing && len(word) > 1 && word[:2] == "--":

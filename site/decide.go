@@ -6,19 +6,20 @@ import (
 	"capsu/trustedfile"
 )
 
-// Who is somebody whom blocks may name. Each name is asked for once, also over
-// several decisions: a session sees one answer.
+// Who is a caller or target, whom blocks may name. It looks each name up once, so that all
+// decisions of a session see the same answer.
 type Who struct {
 	named, member func(name string) (bool, error)
 	known         map[string]bool
 }
 
-// NewWho returns somebody by two questions: whether a user name is his, and
-// whether he belongs to the named group.
+// NewWho returns a Who by two functions: named tells whether a user name is theirs, member
+// whether they belong to a group.
 func NewWho(named, member func(name string) (bool, error)) *Who {
 	return &Who{named, member, map[string]bool{}}
 }
 
+// is tells whether name, a user or @group, names w. nil has no names.
 func (w *Who) is(name string) (bool, error) {
 	if w == nil {
 		return false, nil
@@ -39,10 +40,11 @@ func (w *Who) is(name string) (bool, error) {
 	return is, err
 }
 
-// Decide returns what holds for a caller and a target: the defaults, the top
-// level, and each block that names one of them, of which the last one that says
-// something wins. The target is nil as long as it is not known: what is used
-// before then stands in no Target block. A caller who is nil is in no block.
+// Decide returns the settings for a caller and a target. It starts from the defaults and
+// applies the top level and then, in order, the blocks that name one of the two. A nil
+// caller or target is in no block: pass nil for a target that is not known yet. Directives
+// used before that cannot stand in a Target block. Decide fails if a name cannot be looked
+// up.
 func (c *Config) Decide(caller, target *Who) (*Settings, error) {
 	s := defaults(c.File)
 	for i := range c.scopes {
@@ -61,7 +63,7 @@ func (c *Config) Decide(caller, target *Who) (*Settings, error) {
 			continue
 		}
 		for _, l := range in.lines {
-			if err := l.set(s, l.words); err != nil { // parse has tried it
+			if err := l.set(s, l.words); err != nil { // does not happen: parse has tried it
 				return nil, &trustedfile.Error{File: c.File, Line: l.line, Err: err}
 			}
 			s.origins[l.name] = Origin{l.name, strings.Join(l.words, " "), c.File, l.line, in.String()}
@@ -70,7 +72,7 @@ func (c *Config) Decide(caller, target *Who) (*Settings, error) {
 	return s, nil
 }
 
-// Each calls f for every directive of the file, in order.
+// Each calls f for every directive in the file, in order.
 func (c *Config) Each(f func(o Origin)) {
 	for i := range c.scopes {
 		for _, l := range c.scopes[i].lines {
@@ -79,7 +81,7 @@ func (c *Config) Each(f func(o Origin)) {
 	}
 }
 
-// Blocks calls f for every block: whom it names, a user or @group.
+// Blocks calls f for every block; who is the user or @group that it names.
 func (c *Config) Blocks(f func(line int, who string, directives int)) {
 	for _, in := range c.scopes[1:] {
 		f(in.line, in.who, len(in.lines))

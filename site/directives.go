@@ -15,7 +15,7 @@ import (
 type directive struct {
 	name  string
 	early bool   // used before the target is known: not in Target blocks
-	value string // the default, as it would be written
+	value string // the default, as it is written in a file
 	set   func(s *Settings, words []string) error
 }
 
@@ -34,8 +34,8 @@ var directives = []directive{
 	{"SessionGrace", false, "2", one(setGrace)},
 }
 
-// former are directives of version 0.1 that have no effect any more. They are
-// read as they were, so that a configuration with one stays valid.
+// former are directives of version 0.1 that have no effect any more. They are still read,
+// so that a configuration with one stays valid.
 var former = []directive{
 	{"AuthIdentity", true, "", one(func(_ *Settings, word string) error {
 		_, err := choose(word, "guard", "caller")
@@ -76,7 +76,7 @@ func onOff(field func(*Settings) *bool) func(*Settings, []string) error {
 	})
 }
 
-// choose returns the word of a list that is meant, in any case.
+// choose returns the word of a list that equals word, in upper or lower case.
 func choose[T ~string](word string, list ...T) (T, error) {
 	var names []string
 	for _, w := range list {
@@ -106,13 +106,13 @@ func setFile(s *Settings, word string) error {
 	return nil
 }
 
-// setMonitorSet starts from the built-in set each time: a block says what it changes
-// of that, not of what stands above it.
+// setMonitorSet starts from the built-in set each time: a block changes that, not the top
+// level's set.
 func setMonitorSet(s *Settings, words []string) error {
 	if len(words) == 0 {
 		return errors.New("takes capabilities, each with + or - before it")
 	}
-	keep, named := slices.Clone(Closing), map[cap.Value]bool{}
+	set, named := slices.Clone(Closing), map[cap.Value]bool{}
 	for _, word := range words {
 		add, c, err := Change(word)
 		if err != nil {
@@ -122,17 +122,17 @@ func setMonitorSet(s *Settings, words []string) error {
 			return fmt.Errorf("%v is named twice", c)
 		}
 		named[c] = true
-		keep = slices.DeleteFunc(keep, func(k cap.Value) bool { return k == c })
+		set = slices.DeleteFunc(set, func(k cap.Value) bool { return k == c })
 		if add {
-			keep = append(keep, c)
+			set = append(set, c)
 		}
 	}
-	slices.Sort(keep)
-	s.MonitorSet = keep
+	slices.Sort(set)
+	s.MonitorSet = set
 	return nil
 }
 
-// Change reads a word of CapabilitiesSet: what it adds, or takes away.
+// Change reads a word of CapabilitiesSet, +cap_x or -cap_x. add is true for +.
 func Change(word string) (add bool, c cap.Value, err error) {
 	name := strings.ToLower(strings.TrimLeft(word, "+-"))
 	if len(name) != len(word)-1 {
@@ -144,8 +144,8 @@ func Change(word string) (add bool, c cap.Value, err error) {
 	return word[0] == '+', c, nil
 }
 
-// isService tells whether a word is a file's name for libpam, which looks for
-// it in lower case.
+// isService tells whether a word can be the name of a PAM service. libpam looks for its
+// file in lower case.
 func isService(word string) bool {
 	return strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == "" && word[0] != '.' && word[0] != '-'
 }
@@ -166,7 +166,7 @@ func setServices(s *Settings, words []string) error {
 	return nil
 }
 
-// maxGrace is how long a session that must end may take at most, in seconds.
+// maxGrace is the highest SessionGrace, in seconds.
 const maxGrace = 3600
 
 func setGrace(s *Settings, word string) error {

@@ -11,24 +11,26 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// pure1e is libcap's definition: uid 0 is worth nothing, a change of uid
-// changes no set, Ambient cannot be raised, all of it locked.
+// pure1e is libcap's definition of the mode PURE1E: uid 0 gives no capability, a change of
+// uid changes no set, and Ambient cannot be raised. All of that is locked.
 const pure1e = cap.SecbitNoRoot | cap.SecbitNoRootLocked | cap.SecbitNoSetUIDFixup | cap.SecbitNoSetUIDFixupLocked |
 	cap.SecbitKeepCapsLocked | cap.SecbitNoCapAmbientRaise | cap.SecbitNoCapAmbientRaiseLocked
 
-// aboutCapabilities are the securebits that modes are made of; those above are
-// about what may be executed, and stay as found.
+// aboutCapabilities are the securebits that a mode sets. Those above it restrict what may
+// be executed, and stay as found.
 const aboutCapabilities = cap.Secbits(0xff)
 
-// ConflictError says that two things which the site has decided cannot both be had.
+// ConflictError says that two settings, or a setting and the process's securebits,
+// contradict each other.
 type ConflictError struct{ Text string }
 
 func (e *ConflictError) Error() string { return e.Text }
 
 func conflict(format string, a ...any) error { return &ConflictError{fmt.Sprintf(format, a...)} }
 
-// Securebits returns those of a session: as found, then what the mode makes of
-// them, then what RootRevoke adds for a session with uid 0.
+// Securebits returns the session's securebits: those found, as the mode changes them, with
+// those that RootRevoke adds for a session with uid 0. It fails if a lock forbids the
+// change, or if the mode contradicts RootRevoke.
 func (s *Settings) Securebits(found cap.Secbits, root bool) (cap.Secbits, error) {
 	bits := found
 	switch s.Mode {
@@ -54,8 +56,8 @@ func (s *Settings) Securebits(found cap.Secbits, root bool) (cap.Secbits, error)
 	return bits, nil
 }
 
-// locked tells whether the way from some securebits to others is locked: each
-// bit has its lock beside it.
+// locked fails if a lock forbids the change from found to want. The lock of a bit is the
+// next higher bit.
 func locked(found, want cap.Secbits) error {
 	for b := cap.Secbits(1); b <= aboutCapabilities; b <<= 2 {
 		lock := b << 1
@@ -66,8 +68,8 @@ func locked(found, want cap.Secbits) error {
 	return nil
 }
 
-// Grantable tells why a tuple cannot be had with the session's securebits and
-// mode, if it cannot. Nothing is granted where iab is nil.
+// Grantable fails if the session's mode or securebits forbid a tuple. A nil iab grants
+// nothing.
 func (s *Settings) Grantable(iab *cap.IAB, bits cap.Secbits) error {
 	if iab == nil {
 		return nil
@@ -84,8 +86,8 @@ func (s *Settings) Grantable(iab *cap.IAB, bits cap.Secbits) error {
 	return nil
 }
 
-// OfRule says of which line the fault of a grant is: of a policy's rule, or with
-// line 0 of the default; unless the fault has a line of its own.
+// OfRule adds file and line to the error of a grant: those of the policy's rule, or of
+// CapabilityDefault if line is 0. An error that has a file keeps it.
 func (s *Settings) OfRule(file string, line int, err error) error {
 	var known *trustedfile.Error
 	switch {
@@ -97,9 +99,9 @@ func (s *Settings) OfRule(file string, line int, err error) error {
 	return &trustedfile.Error{File: file, Line: line, Err: err}
 }
 
-// Tuple returns what a mode makes of a decision: under NoPriv the tuple is
-// empty whatever the rules and modules say, and nothing is left in Bounding.
-// nil: the decision stands.
+// Tuple returns the tuple that the mode sets in place of the decision's. Under NoPriv it is
+// empty and blocks all of Bounding, whatever rules and modules grant. Under other modes it
+// is nil, and the decision counts.
 func (s *Settings) Tuple() (*cap.IAB, error) {
 	if s.Mode != NoPriv {
 		return nil, nil

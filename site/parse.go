@@ -9,7 +9,7 @@ import (
 	"capsu/trustedfile"
 )
 
-// Config is a site configuration as it was read, once.
+// Config is a site configuration that has been read.
 type Config struct {
 	File   string
 	scopes []scope // the top level first
@@ -23,6 +23,7 @@ type scope struct {
 	lines []statement
 }
 
+// statement is a line with a directive.
 type statement struct {
 	*directive
 	words []string
@@ -36,9 +37,9 @@ func (s *scope) String() string {
 	return "<" + s.kind + " " + s.who + ">"
 }
 
-// Read reads the site configuration for a session: at the first fault it is an
-// error. word tells why the value of CapabilityDefault is none, which is the
-// policy's language. A file that is not there means the defaults.
+// Read reads DefaultFile for a session, and fails with the first fault. word checks the
+// value of CapabilityDefault, which is in the policy's language. If the file is missing,
+// Read returns a Config with the defaults.
 func Read(word func(string) error) (*Config, error) {
 	f, err := trustedfile.Open(DefaultFile)
 	if errors.Is(err, trustedfile.ErrMissing) {
@@ -55,8 +56,8 @@ func Read(word func(string) error) (*Config, error) {
 	return c, nil
 }
 
-// Check reads a file and returns every fault, and what could be read beside
-// them. Of a file that is not the one in use it asks not who may write it.
+// Check reads a file, and returns every fault with what it could read. Only of DefaultFile
+// it checks who may write it.
 func Check(path string, word func(string) error) (*Config, []error) {
 	var faults []error
 	if path == DefaultFile {
@@ -64,7 +65,7 @@ func Check(path string, word func(string) error) (*Config, []error) {
 		switch {
 		case errors.Is(err, trustedfile.ErrMissing):
 			return missing(path), nil
-		case err != nil: // what stands in it is worth knowing all the same
+		case err != nil: // go on, to report the faults in it too
 			faults = append(faults, &trustedfile.Error{File: path, Err: err})
 		default:
 			f.Close()
@@ -82,11 +83,10 @@ func Check(path string, word func(string) error) (*Config, []error) {
 	return c, append(faults, more...)
 }
 
-// missing is the configuration of a file that is not there.
+// missing returns the configuration of a file that does not exist.
 func missing(path string) *Config { return &Config{File: path, scopes: make([]scope, 1)} }
 
-// parse reads directives and blocks. After a fault it goes on, for who wants
-// to know of all of them.
+// parse reads directives and blocks. It goes on after a fault, and returns all faults.
 func parse(r io.Reader, path string, word func(string) error) (*Config, []error) {
 	c := missing(path)
 	p := parser{config: c, word: word, scratch: defaults(path)}
@@ -117,10 +117,11 @@ func parse(r io.Reader, path string, word func(string) error) (*Config, []error)
 type parser struct {
 	config  *Config
 	word    func(string) error
-	scratch *Settings // values are tried on it
+	scratch *Settings // values are tried on these settings
 	open    bool      // in a block
 }
 
+// line reads one line, which may be empty or a comment.
 func (p *parser) line(line string, number int) error {
 	words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
 	for i, w := range words {

@@ -1,14 +1,12 @@
-// Package site reads the site configuration, capsu.conf(5), and decides which
-// settings a session has: its top level, and the blocks that name the caller or
-// the target.
+// Package site reads the site configuration, capsu.conf(5), and decides the settings of a
+// session: those of the top level, and of the blocks that name the caller or the target.
 //
-// The file is opened and checked as the policy is (package trustedfile), and
-// read once. Whatever in it is not clear is an error, and an error means no
-// session; a missing file means the defaults.
+// It opens and checks the file like the policy (package trustedfile), and reads it once.
+// A fault in it is an error, and an error means no session. If the file is missing, the
+// defaults count.
 //
-// The package needs no privilege, changes nothing and prints nothing; it may be
-// called from any thread. Names are resolved by what the caller passes in, and
-// only when a block asks.
+// Nothing is privileged while it runs. It changes and prints nothing, and any thread may
+// call it. It looks names up by functions that it is given, and only if a block has names.
 package site
 
 import (
@@ -26,11 +24,11 @@ import (
 // DefaultFile is the site configuration.
 const DefaultFile = "/etc/capsu.conf"
 
-// Closing is the monitor's built-in set: what it keeps while the session runs,
-// because closing may need it. CapabilitiesSet starts from it.
+// Closing is the built-in set of capabilities that the monitor keeps while the session
+// runs, because closing may need them. CapabilitiesSet changes it.
 var Closing = []cap.Value{cap.CHOWN, cap.KILL, cap.SETGID, cap.SETUID, cap.SETPCAP, cap.AUDIT_WRITE}
 
-// Mode is a libcap mode of the session. Empty: none, securebits are as found.
+// Mode is a libcap mode of the session. If it is empty, the securebits stay as found.
 type Mode string
 
 const (
@@ -39,7 +37,7 @@ const (
 	NoPriv Mode = "nopriv"
 )
 
-// Pty is whether sessions get a pseudo-terminal where the command line says nothing.
+// Pty says whether sessions get a pseudo-terminal if the command line does not say it.
 type Pty string
 
 const (
@@ -48,10 +46,10 @@ const (
 	PtyOff  Pty = "off"
 )
 
-// Settings are what holds for one session: values, and where each came from.
+// Settings are the settings of one session, and where each came from.
 type Settings struct {
-	Engine     bool        // capability.conf and CapabilityDefault are asked
-	RootRevoke bool        // uid 0 is worth nothing to a session, and given up by a root caller's monitor
+	Engine     bool        // capability.conf and CapabilityDefault count
+	RootRevoke bool        // uid 0 gives a session no capability, and a root caller's monitor gives it up
 	MonitorSet []cap.Value // the monitor's capabilities while the session runs, sorted
 	Mode       Mode
 	RootTarget bool // uid 0 may be a target for callers other than root
@@ -61,8 +59,8 @@ type Settings struct {
 	Grace      time.Duration // between SIGTERM and SIGKILL
 
 	Pty           Pty
-	TerminalOwner bool     // a login's terminal is the target's while it lasts
-	Services      []string // what --service may name
+	TerminalOwner bool     // the target owns a login's terminal while it lasts
+	Services      []string // those that --service may name
 
 	file    string
 	origins map[string]Origin
@@ -74,10 +72,10 @@ type Origin struct {
 	Value     string `json:"value"`
 	File      string `json:"file"`  // empty: built in
 	Line      int    `json:"line"`  // 0: built in
-	Block     string `json:"block"` // as <Caller NAME>; empty: the top level
+	Block     string `json:"block"` // such as <Caller NAME>; empty: the top level
 }
 
-// Origin returns where a directive's value came from; its name as in Names.
+// Origin returns where a directive's value came from. Names has the directives.
 func (s *Settings) Origin(directive string) Origin { return s.origins[directive] }
 
 // All returns every directive's value and origin, in the order of Names.
@@ -89,8 +87,7 @@ func (s *Settings) All() []Origin {
 	return all
 }
 
-// Fault makes an error of a setting that cannot be followed: the line it came
-// from, then what is wrong.
+// Fault adds a directive, its value, file and line to an error.
 func (s *Settings) Fault(directive string, err error) error {
 	o := s.origins[directive]
 	return &trustedfile.Error{File: s.file, Line: o.Line, Err: &settingError{directive, o.Value, err}}
@@ -104,8 +101,8 @@ type settingError struct {
 func (e *settingError) Error() string { return e.directive + " " + e.value + ": " + e.err.Error() }
 func (e *settingError) Unwrap() error { return e.err }
 
-// Target tells why a user must not be the target of a caller, both named by their uids: uid 0
-// is not, for callers other than root, unless RootTarget is on.
+// Target fails if a user must not be a target. Unless RootTarget is on, uid 0 is a target
+// for uid 0 only.
 func (s *Settings) Target(name string, uid, caller uint32) error {
 	if uid == 0 && caller != 0 && !s.RootTarget {
 		return fmt.Errorf("%s: uid 0 is not a target for callers other than root (RootTarget is off)", name)
@@ -113,7 +110,7 @@ func (s *Settings) Target(name string, uid, caller uint32) error {
 	return nil
 }
 
-// Removed returns what CapabilitiesSet took from the built-in set.
+// Removed returns the capabilities that CapabilitiesSet has taken from the built-in set.
 func (s *Settings) Removed() (caps []cap.Value) {
 	for _, c := range Closing {
 		if !slices.Contains(s.MonitorSet, c) {
@@ -123,8 +120,8 @@ func (s *Settings) Removed() (caps []cap.Value) {
 	return caps
 }
 
-// Names returns the directives as they are written in documents, without those
-// that have no effect any more.
+// Names returns the names of the directives, as documents spell them, without those of
+// version 0.1 that have no effect any more.
 func Names() (names []string) {
 	for _, d := range directives {
 		names = append(names, d.name)
@@ -132,19 +129,19 @@ func Names() (names []string) {
 	return names
 }
 
-// Early tells whether a directive is used before the target is known, and so
-// may not stand in a Target block.
+// Early tells whether a directive is used before the target is known, and so cannot stand
+// in a Target block.
 func Early(name string) bool {
 	d := find(name)
 	return d != nil && d.early
 }
 
-// defaults are the settings without a file.
+// defaults returns the settings without a file.
 func defaults(file string) *Settings {
 	s := &Settings{MonitorSet: Closing, file: file, origins: map[string]Origin{}}
 	for _, d := range directives {
 		if d.value != "" {
-			// The table's own words; a test reads every one of them.
+			// No error: a test reads every default in the table.
 			_ = d.set(s, strings.Fields(d.value))
 		}
 		s.origins[d.name] = Origin{Directive: d.name, Value: d.value}

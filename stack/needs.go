@@ -10,29 +10,29 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Need is what a module needs beyond what capsu has for itself.
+// Need is a need of a module, besides the capabilities that capsu has for itself.
 type Need struct {
 	Caps []cap.Value
 	Why  string
-	// Unmeasured says that the kernel's documentation has it, and no machine of
-	// the measurement showed it.
+	// Unmeasured says that the kernel's documentation demands it, but that no
+	// measurement (doc/modules.md) could show it.
 	Unmeasured bool
-	types      []string       // of the lines that need it; empty: all
-	files      []string       // needed only if one of these has a line that is no comment
+	types      []string       // the types of lines that need it; empty: all
+	files      []string       // only if one of these files has a line that is no comment
 	lines      *regexp.Regexp // and that matches this
-	arg        string         // needed only with this argument
-	unless     string         // not with this one
+	arg        string         // only with this argument
+	unless     string         // not with this argument
 }
 
-// noTmpfs are the lines of namespace.conf with instances that are directories.
+// noTmpfs matches the lines of namespace.conf whose instances are directories.
 var noTmpfs = regexp.MustCompile(`^\S+\s+\S+\s+(user|context|level)\b`)
 
-// tickets are the types of lines by which pam_krb5 gives a session its tickets.
+// tickets are the types of lines with which pam_krb5 gives a session its tickets.
 var tickets = []string{"auth", "session"}
 
-// needs has the modules that were measured as far as they need a capability:
-// doc/modules.md, as a table. In a call of PAM the monitor is uid 0 to modules,
-// and so owns root's files: capabilities over files are for those of others.
+// needs has the modules that need a capability, as measured in doc/modules.md. While
+// modules run the monitor's effective uid is 0, which owns root's files. Modules need
+// capabilities over files only for files of other users.
 var needs = map[string][]Need{
 	"pam_unix.so": {{Caps: []cap.Value{cap.CHOWN}, Why: "writes /etc/shadow when an expired password is changed",
 		types: []string{"password"}}},
@@ -69,7 +69,7 @@ var needs = map[string][]Need{
 	"pam_tty_audit.so": {{Caps: []cap.Value{cap.AUDIT_CONTROL}, Why: "switches auditing of terminals", Unmeasured: true}},
 }
 
-// without are the modules that need no capability, or do without.
+// without has the modules that need no capability, or work without.
 var without = []string{
 	"pam_abl.so", "pam_access.so", "pam_canonicalize_user.so", "pam_cap.so", "pam_ccreds.so",
 	"pam_debug.so", "pam_deny.so", "pam_echo.so", "pam_env.so", "pam_exec.so",
@@ -85,21 +85,20 @@ var without = []string{
 	"pam_usertype.so", "pam_warn.so", "pam_wheel.so", "pam_xauth.so",
 }
 
-// closing is what session modules need to close, beyond what capsu has for
-// itself: they undo by a capability what they did by one. The others close
-// without. unless and only are arguments that decide.
+// closing has the modules that need a capability to close the session, besides those that
+// capsu has for itself: they undo with it what they have done with it.
 var closing = map[string]struct {
 	caps         []cap.Value
-	only, unless string
-	credentials  bool // auth lines undo it, too
+	only, unless string // needed only with this argument; not with that one
+	credentials  bool   // auth lines undo it, too
 }{
-	"pam_namespace.so": {caps: []cap.Value{cap.SYS_ADMIN}, only: "unmount_on_close"}, // else the kernel does it
+	"pam_namespace.so": {caps: []cap.Value{cap.SYS_ADMIN}, only: "unmount_on_close"}, // otherwise the kernel unmounts
 	"pam_tty_audit.so": {caps: []cap.Value{cap.AUDIT_CONTROL}, unless: "open_only"},
 	"pam_mount.so":     {caps: []cap.Value{cap.SYS_ADMIN}},
 	"pam_krb5.so":      {caps: []cap.Value{cap.DAC_OVERRIDE, cap.FOWNER}, credentials: true},
 }
 
-// Closing returns what this module needs to close the session, where it opens one.
+// Closing returns the capabilities that this module needs to close the session.
 func (m Module) Closing() []cap.Value {
 	c := closing[m.Name]
 	closes := m.Type == "session" || c.credentials && m.Type == "auth"
@@ -109,8 +108,8 @@ func (m Module) Closing() []cap.Value {
 	return c.caps
 }
 
-// Mistakes says whom this module takes for the caller, and the remedy, if that
-// is another user. doc/modules.md.
+// Mistakes says, with the remedy, that this module takes another user for the caller. It is
+// "" if it does not; doc/modules.md.
 func (m Module) Mistakes() string {
 	if m.Name != "pam_succeed_if.so" {
 		return ""
@@ -124,8 +123,8 @@ func (m Module) Mistakes() string {
 	return ""
 }
 
-// Needs returns what this module needs in its place; known is false for a
-// module that nobody has tried.
+// Needs returns what this module needs, with its type and arguments. known is false for a
+// module that has not been measured.
 func (m Module) Needs() (list []Need, known bool) {
 	for _, n := range needs[m.Name] {
 		if (len(n.types) == 0 || slices.Contains(n.types, m.Type)) &&
@@ -137,13 +136,13 @@ func (m Module) Needs() (list []Need, known bool) {
 	return list, needs[m.Name] != nil || slices.Contains(without, m.Name)
 }
 
-// configured tells whether a file that the pattern matches says anything that needs n.
+// configured tells whether one of the files that match pattern has a line that needs n.
 func (n Need) configured(pattern string) bool {
 	paths, _ := filepath.Glob(pattern)
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return true // not to be read by us: it may
+			return true // we may not read it, so it may have such a line
 		}
 		for line := range strings.Lines(string(text)) {
 			line, _, _ = strings.Cut(line, "#")

@@ -1,6 +1,7 @@
-// Package stack reads PAM service files (pam.d(5)), to say which modules a
-// service runs, from where, and which capabilities they need. It decides
-// nothing: libpam reads the files itself. It needs no privilege.
+// Package stack reads PAM service files (pam.d(5)). It finds the modules of a service and
+// the capabilities that they need. It decides nothing, since libpam reads the files itself.
+//
+// Nothing is privileged while it runs, and any thread may call it.
 package stack
 
 import (
@@ -12,13 +13,13 @@ import (
 	"strings"
 )
 
-// Directories is where Linux-PAM looks for service files, in order.
+// Directories are the directories where Linux-PAM looks for service files, in order.
 var Directories = []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"}
 
-// Module is one module as a service file names it.
+// Module is a line of a service file that names a module.
 type Module struct {
 	Type string // auth, account, password or session
-	Name string // of its file, without directory: pam_unix.so
+	Name string // the name of its file without the directory, such as pam_unix.so
 	Args []string
 	File string
 	Line int
@@ -27,12 +28,11 @@ type Module struct {
 // ErrNoService says that no directory has a file of that name.
 var ErrNoService = errors.New("no file of that name in /etc/pam.d")
 
-// legacy is where Linux-PAM looks if there is no /etc/pam.d at all.
+// legacy is the file that Linux-PAM reads if there is no /etc/pam.d.
 const legacy = "/etc/pam.conf"
 
-// Exists makes sure that a service has a file of its own: libpam would
-// quietly use the service "other" in its place. Where there is no /etc/pam.d
-// at all, /etc/pam.conf decides, and libpam reads it.
+// Exists fails with ErrNoService if a service has no file of its own: libpam would use the
+// service "other" without a word. If there is no /etc/pam.d, an /etc/pam.conf is enough.
 func Exists(service string) error {
 	there := func(path string) bool {
 		_, err := os.Stat(path)
@@ -49,11 +49,11 @@ func Exists(service string) error {
 	return ErrNoService
 }
 
-// maxDepth is how far service files may include each other; libpam stops too.
+// maxDepth is how deep service files may include each other; libpam has a limit too.
 const maxDepth = 32
 
-// Read returns the modules of a service in order, those of included services
-// where they are included.
+// Read returns the modules of a service in order, with those of the services that it
+// includes.
 func Read(service string) ([]Module, error) { return read(service, "", maxDepth) }
 
 func read(service, only string, depth int) ([]Module, error) {
@@ -95,7 +95,7 @@ func read(service, only string, depth int) ([]Module, error) {
 	return modules, nil
 }
 
-// find reads a service file; a name with a / is a file.
+// find reads a service's file. A name with a / is the path of a file.
 func find(service string) (path, text string, err error) {
 	paths := []string{service}
 	if !strings.Contains(service, "/") {
@@ -118,7 +118,7 @@ type logicalLine struct {
 	text   string
 }
 
-// logicalLines joins lines that end in a backslash and takes comments away.
+// logicalLines joins lines that end in a backslash, and removes comments.
 func logicalLines(text string) (all []logicalLine) {
 	number, joined := 0, ""
 	for line := range strings.Lines(text) {
@@ -134,7 +134,7 @@ func logicalLines(text string) (all []logicalLine) {
 	return append(all, logicalLine{number, joined})
 }
 
-// split returns the words of a line; one in brackets may have blanks.
+// split returns the words of a line. A word in brackets may have blanks.
 func split(line string) (words []string) {
 	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
 		if line[0] == '[' {
