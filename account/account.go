@@ -1,8 +1,8 @@
-// Package account reads users and groups through NSS, so that accounts of a
-// directory service (LDAP, SSSD) count as those in /etc/passwd do.
+// Package account reads users and groups by NSS, so that accounts of a directory service
+// (LDAP, SSSD) count like those in /etc/passwd. It also reads login.defs(5).
 //
-// It needs no privilege and must be called with an empty Effective set. It may
-// be called from any thread; an NSS module may start threads of its own.
+// Nothing may be effective while it runs, since NSS loads modules, which may start threads.
+// Any thread may call it.
 package account
 
 /*
@@ -26,26 +26,27 @@ import (
 	"unsafe"
 )
 
-// ErrUnknown says that NSS has no entry of that name or number.
+// ErrUnknown says that NSS has no entry with that name or number.
 var ErrUnknown = errors.New("no such user or group")
 
-// maxEntry bounds the text of one passwd or group entry, in bytes: an entry
-// that does not fit is an error, never cut.
+// maxEntry is the largest text of a passwd or group entry, in bytes. A larger entry is an
+// error.
 const maxEntry = 16 << 20
 
-// User is a passwd entry, as read once; passwd(5).
+// User is a passwd entry; passwd(5).
 type User struct {
-	Name  string // the entry's own, which may differ from what was asked for
+	Name  string // the name in the entry, which may differ from the one looked up
 	UID   uint32
 	GID   uint32
 	Home  string
 	Shell string // empty means /bin/sh
 }
 
-// ByName returns the entry of a user name, by getpwnam_r(3).
+// ByName returns the entry of a user name, by getpwnam_r(3). It fails with ErrUnknown or a
+// ServiceError, and so do the other functions that look up an entry.
 func ByName(name string) (*User, error) {
 	n := C.CString(name)
-	// SAFETY: allocated on the line above, used by nobody after the call.
+	// SAFETY: n is allocated on the line above, and C does not use it after the call.
 	defer C.free(unsafe.Pointer(n))
 	return lookup(name, func(pw *C.struct_passwd, buf *C.char, size C.size_t, found **C.struct_passwd) C.int {
 		return C.getpwnam_r(n, pw, buf, size, found)
@@ -76,12 +77,12 @@ func lookup(what string, get func(*C.struct_passwd, *C.char, C.size_t, **C.struc
 	return user, err
 }
 
-// withBuffer calls get with buffers of growing size until an entry fits.
-// A name that is not there is ErrUnknown; getpwnam_r(3) lists the codes that
-// say so, any other is the fault of NSS and must not pass for "unknown".
+// withBuffer calls get with buffers of growing size until an entry fits. getpwnam_r(3)
+// lists the codes for an entry that does not exist, which become ErrUnknown. Any other code
+// is a fault of NSS, and must not pass for an unknown entry.
 func withBuffer(what string, get func(buf *C.char, size C.size_t) (bool, C.int)) error {
 	for size := 4096; size <= maxEntry; size *= 4 {
-		// SAFETY: C memory, because the entry holds pointers into it; freed before the loop goes on.
+		// SAFETY: the entry points into buf, so buf is C memory; get copies from it before it is freed.
 		buf := (*C.char)(C.malloc(C.size_t(size)))
 		found, rc := get(buf, C.size_t(size))
 		C.free(unsafe.Pointer(buf))
@@ -99,17 +100,17 @@ func withBuffer(what string, get func(buf *C.char, size C.size_t) (bool, C.int))
 	return &ServiceError{what, errors.New("entry too large")}
 }
 
-// ServiceError says that NSS could not answer: that is no "unknown".
+// ServiceError says that NSS has failed. The entry may exist.
 type ServiceError struct {
-	What string // was asked for
+	What string // the entry looked up
 	Err  error
 }
 
 func (e *ServiceError) Error() string { return fmt.Sprintf("%s: name service: %v", e.What, e.Err) }
 func (e *ServiceError) Unwrap() error { return e.Err }
 
-// ByNumber returns the entry whose uid is the text of a number: decimal, no
-// sign, and not the uid that stands for none.
+// ByNumber returns the entry of a uid that is given as text: decimal, without a sign, below
+// 2^32-1.
 func ByNumber(text string) (*User, error) {
 	for _, c := range text {
 		if c < '0' || c > '9' {
@@ -123,7 +124,7 @@ func ByNumber(text string) (*User, error) {
 	return ByUID(uint32(uid))
 }
 
-// HasUID tells whether a user name is one of that uid. An unknown name is none.
+// HasUID tells whether a user name has that uid. An unknown name has none.
 func HasUID(name string, uid uint32) (bool, error) {
 	u, err := ByName(name)
 	if errors.Is(err, ErrUnknown) {
@@ -132,7 +133,7 @@ func HasUID(name string, uid uint32) (bool, error) {
 	return err == nil && u.UID == uid, err
 }
 
-// GroupID returns the gid of a group's name, or of the text of its number.
+// GroupID returns the gid of a group that is given by its name or, as text, by its number.
 func GroupID(text string) (uint32, error) {
 	gid, _, err := Group(text)
 	if !errors.Is(err, ErrUnknown) {
@@ -145,11 +146,11 @@ func GroupID(text string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// Groups returns the group list a session of u starts with: its primary group
-// and every group that names it, by getgrouplist(3); sorted, each once.
+// Groups returns the user's primary group and every group that has them as a member, by
+// getgrouplist(3); sorted, each once.
 func (u *User) Groups() ([]uint32, error) {
 	name := C.CString(u.Name)
-	// SAFETY: allocated on the line above, used by nobody after the call.
+	// SAFETY: name is allocated on the line above, and C does not use it after the call.
 	defer C.free(unsafe.Pointer(name))
 	for size := 64; size <= 1<<17; size *= 4 {
 		list := make([]C.gid_t, size)
@@ -167,11 +168,11 @@ func (u *User) Groups() ([]uint32, error) {
 	return nil, &ServiceError{u.Name, errors.New("more than 65536 groups")}
 }
 
-// Group returns the gid of a group name and whether that name is the one NSS
-// gives for the gid: of two names for one gid pam_cap.so knows only that one.
+// Group returns the gid of a group name. canonical tells whether NSS has that name for the
+// gid: if a gid has two names, pam_cap.so knows only the canonical one.
 func Group(name string) (gid uint32, canonical bool, err error) {
 	n := C.CString(name)
-	// SAFETY: allocated on the line above, used by nobody after the call.
+	// SAFETY: n is allocated on the line above, and C does not use it after the call.
 	defer C.free(unsafe.Pointer(n))
 	var gr C.struct_group
 	err = withBuffer(name, func(buf *C.char, size C.size_t) (bool, C.int) {
@@ -198,8 +199,8 @@ func Group(name string) (gid uint32, canonical bool, err error) {
 	return gid, canonical, err
 }
 
-// Member tells whether a user whose group list is groups belongs to the group
-// of that name. An unknown group has no members.
+// Member tells whether a user with these groups belongs to the group of that name, which
+// must be canonical. An unknown group has no members.
 func Member(groups []uint32, name string) (bool, error) {
 	gid, canonical, err := Group(name)
 	if errors.Is(err, ErrUnknown) {
@@ -208,7 +209,7 @@ func Member(groups []uint32, name string) (bool, error) {
 	return err == nil && canonical && slices.Contains(groups, gid), err
 }
 
-// Named tells whether a user name is u's, by its uid. An unknown name is not.
+// Named tells whether a user name has u's uid. An unknown name has not.
 func (u *User) Named(name string) (bool, error) { return HasUID(name, u.UID) }
 
 // InGroup tells whether u belongs to the group of that name.
@@ -220,8 +221,8 @@ func (u *User) InGroup(name string) (bool, error) {
 	return Member(groups, name)
 }
 
-// ShellListed tells whether a shell is a full login shell: shells(5), by
-// getusershell(3). Not for use from two threads at once.
+// ShellListed tells whether a shell is in /etc/shells, by getusershell(3). Two threads must
+// not call it at once.
 func ShellListed(shell string) bool {
 	C.setusershell()
 	defer C.endusershell()

@@ -9,21 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Defs are the settings of login.defs(5) and /etc/default/su, in lower case.
+// Defs are the settings of login.defs(5) and /etc/default/su, by their names in lower case.
 type Defs map[string]string
 
-// defsFiles in the order in which they are read: the later one wins.
+// defsFiles are the files in the order in which they are read: the later one wins.
 var defsFiles = []string{"/etc/login.defs", "/etc/default/su"}
 
-// Search paths of a session where no setting names one, as su has them.
+// The values of PATH without a setting, as su has them.
 const (
 	userPath = "/usr/local/bin:/bin:/usr/bin"
 	rootPath = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin"
 )
 
-// ReadDefs reads the settings as su does: "NAME value" or "NAME=value", names
-// in any case, quotes and what follows a # taken away, the last one wins. A
-// missing file has none.
+// ReadDefs reads the settings as su does: "NAME value" or "NAME=value", names in any case,
+// without quotes and comments (#). The last setting of a name wins. A missing file has no
+// settings.
 func ReadDefs() (Defs, error) {
 	d := Defs{}
 	for _, path := range defsFiles {
@@ -48,8 +48,8 @@ func ReadDefs() (Defs, error) {
 	return d, nil
 }
 
-// readFile is os.ReadFile without the runtime's poller, whose failure to start
-// ends the process: by then a PAM session is open.
+// readFile is os.ReadFile without the runtime's poller. If the poller cannot start, the
+// process ends, and a PAM session may be open.
 func readFile(path string) (text []byte, err error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -68,8 +68,8 @@ func readFile(path string) (text []byte, err error) {
 	}
 }
 
-// Path returns the search path of a user's session: ENV_PATH, or for uid 0
-// ENV_SUPATH before ENV_ROOTPATH. A value may begin with "PATH=".
+// Path returns a user's PATH: ENV_PATH, or for uid 0 ENV_SUPATH, otherwise ENV_ROOTPATH. In
+// the files a value may begin with "PATH=".
 func (d Defs) Path(uid uint32) string {
 	names, path := []string{"env_path"}, userPath
 	if uid == 0 {
@@ -83,5 +83,5 @@ func (d Defs) Path(uid uint32) string {
 	return path
 }
 
-// AlwaysSetPath tells whether sessions that are no login get that path too.
+// AlwaysSetPath tells whether sessions that are not logins get that PATH too.
 func (d Defs) AlwaysSetPath() bool { return strings.EqualFold(d["always_set_path"], "yes") }

@@ -1,7 +1,7 @@
-// Package capability is what the kernel knows of capabilities: which there are, and which
-// this thread may have at all.
+// Package capability lists the kernel's capabilities, and those of a tuple or of this
+// thread's bounding set.
 //
-// It changes nothing, needs no privilege, and may be called from any thread.
+// Nothing is privileged while it runs. It changes nothing, and any thread may call it.
 package capability
 
 import (
@@ -27,8 +27,8 @@ func Bounded(c cap.Value) bool {
 	return err == nil && has
 }
 
-// In returns the capabilities of one vector of a tuple, in order: of cap.Bound those
-// that are blocked.
+// In returns the capabilities of one vector of a tuple, in order. For cap.Bound these are
+// the blocked ones.
 func In(iab *cap.IAB, v cap.Vector) (set []cap.Value) {
 	for c := range All() {
 		if on, err := iab.GetVector(v, c); err == nil && on {

@@ -1,9 +1,9 @@
-// Package descriptor tells what the caller's descriptors 0 to 2 are, and reads and
-// writes those that cannot keep a process for ever.
+// Package descriptor finds out what the caller's descriptors 0-2 are, and reads and writes
+// those on which no call can hang.
 //
-// A file system of the caller's may leave a call unanswered, and a process that waits
-// for it cannot be killed. So nothing here asks a file system, but for Show without
-// lend. It needs no privilege, and may be called from any thread.
+// A caller's file system (FUSE) may never answer a call, and a process that waits for it
+// cannot be killed. So no function here asks a file system, except Show without lend.
+// Nothing is privileged while it runs, and any thread may call it.
 package descriptor
 
 import (
@@ -14,18 +14,18 @@ import (
 	"golang.org/x/term"
 )
 
-// Kind is what a descriptor is.
+// Kind is the kind of a descriptor's file.
 type Kind int
 
-// What a process may wait for: all but Other.
+// The kinds. A call may hang on Other only.
 const (
-	Other    Kind = iota // a file, or a device that is not known
-	Terminal             // which hands out a line at a time
+	Other    Kind = iota // a file, or an unknown device
+	Terminal             // a read returns one line, outside of raw mode
 	Stream               // a pipe or a socket
 	Null                 // /dev/null
 )
 
-// Of tells what fd is.
+// Of returns the kind of fd; Other if fd is not open.
 func Of(fd int) Kind {
 	switch mode, device := stat(fd); mode & unix.S_IFMT {
 	case unix.S_IFIFO, unix.S_IFSOCK:
@@ -41,9 +41,9 @@ func Of(fd int) Kind {
 	return Other
 }
 
-// stat returns the mode and the device number of fd by what the kernel knows
-// (AT_STATX_DONT_SYNC). An answer of the file system's is that it is not for us,
-// or broken; another one is that there is no statx(2), as in some sandboxes.
+// stat returns the mode and the device number of fd that the kernel knows, by statx(2)
+// with AT_STATX_DONT_SYNC. EACCES and EIO are a file system's errors. Any other error means
+// that there is no statx(2), as in some sandboxes; then stat uses fstat(2).
 func stat(fd int) (mode uint32, device uint64) {
 	var sx unix.Statx_t
 	switch err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &sx); err {
@@ -62,10 +62,10 @@ func stat(fd int) (mode uint32, device uint64) {
 // IsTerminal tells whether fd is a terminal, without asking a file system.
 func IsTerminal(fd int) bool { return Of(fd) == Terminal }
 
-// ReadNow reads without waiting, also where others at the same pipe were faster
-// than we after poll(2). Of pipes since Linux 6.4, of those with a name not yet:
-// EOPNOTSUPP. So it is for other errors, of a sandbox that does not know the call: who
-// reads in another way hears of those that are real.
+// ReadNow reads a pipe or socket without waiting (RWF_NOWAIT, preadv2(2)). After poll(2) a
+// plain read may still wait, if another process has read the bytes first. Pipes can do it
+// since Linux 6.4, FIFOs with a name cannot: then the error is EOPNOTSUPP. Errors that a
+// sandbox may have made are EOPNOTSUPP too; a read in another way shows the real ones.
 func ReadNow(fd int, p []byte) (int, error) { return now(unix.SYS_PREADV2, fd, p) }
 
 // WriteNow is ReadNow for writing.
@@ -74,7 +74,7 @@ func WriteNow(fd int, p []byte) (int, error) { return now(unix.SYS_PWRITEV2, fd,
 func now(call uintptr, fd int, p []byte) (int, error) {
 	part := unix.Iovec{Base: &p[0]}
 	part.SetLen(len(p))
-	// SAFETY: part and p outlive the call; both are as long as they say.
+	// SAFETY: part and p outlive the call, and their lengths are right.
 	n, _, errno := unix.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&part)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT)
 	switch errno {
 	case 0:
@@ -85,24 +85,23 @@ func now(call uintptr, fd int, p []byte) (int, error) {
 	return 0, unix.EOPNOTSUPP
 }
 
-// Ready waits until fd is ready for event (POLLIN or POLLOUT), or has nobody at its other
-// end any more; false after timeout, or a signal.
+// Ready waits until fd is ready for event (POLLIN or POLLOUT), or its other end is closed.
+// It returns false after timeout or a signal.
 func Ready(fd int, event int16, timeout time.Duration) bool {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: event}}
 	n, err := unix.Poll(fds[:], int(max(timeout, 0)/time.Millisecond))
 	return err == nil && n > 0
 }
 
-// Patience is how long what is shown waits for its reader: it decides nothing.
+// Patience is how long output waits for its reader. It is short, as output decides nothing.
 const Patience = time.Second
 
-// Show writes text, as far as it is taken: a reader that does not
-// read (a full pipe, a stopped terminal) must not hold up the writer. What this
-// process may not write itself goes to lend; without lend it may, and is on its own.
-// Not through os.File, which ends the process when the reader of standard output is
-// gone.
+// Show writes text, as far as its reader takes it within Patience: a full pipe or a stopped
+// terminal must not hold up the writer. If a call on fd may hang, lend gets the text, or
+// what is left of it; without lend Show writes it nevertheless. It does not use os.File,
+// which ends the process if the reader of standard output is gone.
 func Show(fd int, text string, lend func(rest string, until time.Time)) {
-	const slot = 4096 // what a pipe that is ready takes without blocking
+	const slot = 4096 // the bytes that a ready pipe takes without blocking (PIPE_BUF)
 	until := time.Now().Add(Patience)
 	kind := Of(fd)
 	if kind == Other && lend != nil {

@@ -1,7 +1,7 @@
-// Package say is how capsu's programs put things to people: on one line, in printing
-// characters, with what to do about a fault.
+// Package say makes the texts that capsu's programs show: on one line, in printing
+// characters, with a hint what to do about an error.
 //
-// It decides and prints nothing, needs no privilege, and may be called from any thread.
+// Nothing is privileged while it runs. It prints nothing, and any thread may call it.
 package say
 
 import (
@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Escape shows text on one line of printing characters, quoting the others as
-// Go does: a name or a terminal must not write a second line or move a cursor.
+// Escape returns text as one line of printing characters, with the others quoted as in Go.
+// A name must not write a second line or move a cursor.
 func Escape(s string) string {
 	foreign := func(r rune) bool { return !strconv.IsPrint(r) }
 	if utf8.ValidString(s) && strings.IndexFunc(s, foreign) < 0 {
@@ -23,7 +23,7 @@ func Escape(s string) string {
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
-// hinted carries the remedy with the fault.
+// hinted is an error with a hint.
 type hinted struct {
 	err  error
 	hint string
@@ -32,10 +32,10 @@ type hinted struct {
 func (e *hinted) Error() string { return e.err.Error() }
 func (e *hinted) Unwrap() error { return e.err }
 
-// Hinted is the error of a format, as fmt.Errorf makes it, with what to do about it.
+// Hinted returns an error as fmt.Errorf does, with a hint what to do about it.
 func Hinted(hint, format string, a ...any) error { return &hinted{fmt.Errorf(format, a...), hint} }
 
-// HintOf returns what an error made by Hinted says to do, or nothing.
+// HintOf returns the hint of an error that Hinted has made, or "".
 func HintOf(err error) string {
 	var h *hinted
 	if errors.As(err, &h) {
@@ -44,8 +44,8 @@ func HintOf(err error) string {
 	return ""
 }
 
-// Lines shows an error of a program, and what to do about it unless hint is empty. Joined
-// errors have a line each, the same ones once.
+// Lines returns the lines that show a program's error, and the hint unless it is "". Joined
+// errors get a line each, equal ones only one.
 func Lines(program string, err error, hint string) string {
 	var text strings.Builder
 	said := map[string]bool{}

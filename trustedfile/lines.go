@@ -9,18 +9,17 @@ import (
 	"io"
 )
 
-// Lines reads text a line at a time, of whatever length. What it returns is
-// valid until the next call; nothing is kept.
+// Lines reads text by lines of any length. A line is valid until the next call of Next.
 type Lines struct {
 	r      *bufio.Reader
-	Number int // of the line that Next returned
+	Number int // the number of the line that Next has returned; the first is 1
 }
 
 // NewLines returns the lines of r.
 func NewLines(r io.Reader) *Lines { return &Lines{r: bufio.NewReaderSize(r, 64<<10)} }
 
-// Next returns the next line without its newline, or io.EOF. A line that is
-// not text comes with an error that says why.
+// Next returns the next line without its newline, or nil with io.EOF or the reader's error.
+// A line that is not text comes with an error that says why.
 func (l *Lines) Next() ([]byte, error) {
 	var long []byte
 	for {
@@ -43,8 +42,8 @@ func (l *Lines) Next() ([]byte, error) {
 
 var byteOrderMark = []byte("\ufeff")
 
-// checkText refuses what a reader does not see and a program might: a control
-// character or a byte-order mark may hide a line from him.
+// checkText refuses control characters, except a tab, and a byte-order mark: they may hide
+// a line from a human reader.
 func checkText(line []byte, number int) error {
 	if number == 1 && bytes.HasPrefix(line, byteOrderMark) {
 		return errors.New("byte-order mark")
@@ -64,9 +63,8 @@ func checkText(line []byte, number int) error {
 	}
 }
 
-// suspicious tells whether one of eight bytes may be below a blank or be
-// 0x7f: a large policy is read for every session, and most of the time went
-// into looking at its bytes one by one.
+// suspicious tells whether one of eight bytes may be below a blank or be 0x7f. Every session
+// reads the whole policy, and checking a large one byte by byte took most of that time.
 func suspicious(eight uint64) bool {
 	const each, high = 0x0101010101010101, 0x8080808080808080
 	deleted := eight ^ 0x7f*each

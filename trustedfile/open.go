@@ -1,10 +1,9 @@
-// Package trustedfile opens configuration that decides about other people's
-// accounts, and reads it as lines of text. It opens a file once and checks that
-// descriptor: nobody but root could have written it. The policy and the site
-// configuration share it.
+// Package trustedfile opens configuration that decides about other accounts, and reads it
+// as lines of text. It opens a file once, and checks on that descriptor that only root can
+// write it. The policy and the site configuration use it.
 //
-// The package needs no privilege, changes nothing and prints nothing; it may be
-// called from any thread.
+// Nothing is privileged while it runs. It changes and prints nothing, and any thread may
+// call it.
 package trustedfile
 
 import (
@@ -17,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrMissing says that a file is not there, and that only root could have removed it.
+// ErrMissing says that a file does not exist, and that only root could have removed it.
 var ErrMissing = errors.New("no such file")
 
-// Error is a fault in a file: object, then fault.
+// Error is a fault in a file.
 type Error struct {
 	File string
 	Line int // 0: the file as a whole
@@ -36,17 +35,17 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Open opens a file and checks, on that descriptor, that nobody but root could
-// have written it (spec 5.2). The directory it stands in, also the one behind
-// a symbolic link, is held to the same. The errors do not name the file.
+// Open opens a file and checks, on that descriptor, that only root can write it. It checks
+// the file's directory too, and those behind symbolic links. It fails with ErrMissing if
+// the file does not exist. The errors do not name the file.
 func Open(path string) (*os.File, error) { return open(path, false) }
 
-// OpenDraft opens a file of whose writers nothing is asked: one's own draft.
-// It must be a file all the same.
+// OpenDraft opens a file without the check of who can write it. It must be a regular file
+// or /dev/null.
 func OpenDraft(path string) (*os.File, error) { return open(path, true) }
 
 func open(path string, draft bool) (*os.File, error) {
-	// Non-blocking, or a FIFO would wait for its writer.
+	// O_NONBLOCK, because the open of a FIFO waits for a writer.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err == unix.ENOENT {
 		return nil, missing(path)
@@ -65,8 +64,8 @@ func open(path string, draft bool) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// missing makes sure that a file which is not there is not there by root's
-// will: no link to somewhere else, and nobody else could have removed it.
+// missing returns ErrMissing if only root could have removed the file: it is no broken
+// symbolic link, and only root can write its directory.
 func missing(path string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err == nil {
@@ -89,7 +88,7 @@ func check(fd int, path string, draft bool) error {
 		return err
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) {
-		return nil // /dev/null: no rules, on purpose
+		return nil // /dev/null: an empty file, on purpose
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return errors.New("not a regular file")
@@ -97,18 +96,18 @@ func check(fd int, path string, draft bool) error {
 	if draft {
 		return nil
 	}
-	return rootsOwn(fd, &st)
+	return checkOwner(fd, &st)
 }
 
-// checkLinks checks the directory of path, and of each file it is a link to.
+// checkLinks checks the directory of path, and that of each file to which it is a link.
 func checkLinks(path string) error {
-	for range 40 { // as the kernel
+	for range 40 { // the kernel's limit, path_resolution(7)
 		if err := checkDirectory(filepath.Dir(path)); err != nil {
 			return err
 		}
 		to, err := os.Readlink(path)
 		if errors.Is(err, unix.EINVAL) {
-			return nil // no link: the file itself
+			return nil // path is no link but the file itself
 		}
 		if err != nil {
 			return err
@@ -131,16 +130,15 @@ func checkDirectory(dir string) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	if err := rootsOwn(fd, &st); err != nil {
+	if err := checkOwner(fd, &st); err != nil {
 		return fmt.Errorf("its directory %s: %w", dir, err)
 	}
 	return nil
 }
 
-// rootsOwn refuses what somebody other than root could have changed: another
-// owner, or write permission for others, for a group other than root's, or by
-// an access control list.
-func rootsOwn(fd int, st *unix.Stat_t) error {
+// checkOwner fails if an account other than root's can change a file: as its owner, or by
+// write permission for others, for a group other than root's or by an access control list.
+func checkOwner(fd int, st *unix.Stat_t) error {
 	switch {
 	case st.Uid != 0:
 		return fmt.Errorf("owner is uid %d, not root", st.Uid)
@@ -152,8 +150,8 @@ func rootsOwn(fd int, st *unix.Stat_t) error {
 	return checkACL(fd)
 }
 
-// POSIX ACL in an extended attribute: a version, then entries of tag, rights
-// and id; linux/posix_acl_xattr.h.
+// A POSIX access control list in its extended attribute has a version and then entries of
+// tag, rights and id; linux/posix_acl_xattr.h.
 const (
 	aclUser  = 0x02
 	aclGroup = 0x08
@@ -163,7 +161,7 @@ const (
 
 func checkACL(fd int) error {
 	var buf [4 + 8*512]byte
-	// Through /proc: fgetxattr does not take an O_PATH descriptor.
+	// By /proc, since fgetxattr(2) does not take an O_PATH descriptor.
 	n, err := unix.Getxattr(fmt.Sprintf("/proc/self/fd/%d", fd), "system.posix_acl_access", buf[:])
 	if err == unix.ENODATA || err == unix.ENOTSUP {
 		return nil

@@ -11,14 +11,14 @@ import (
 
 // Pty is a pseudo-terminal, pts(4).
 type Pty struct {
-	Master int // does not block
-	Slave  int // -1 once it has been handed over
-	Name   string
+	Master int    // non-blocking
+	Slave  int    // -1 once it has been handed over
+	Name   string // the slave's, /dev/pts/N
 }
 
-// Open makes a pseudo-terminal with the modes and the size of the caller's. If
-// modes is no terminal, what is written to it is not echoed, for nobody sees
-// himself type; size is where the window is.
+// Open makes a pseudo-terminal with the modes of the terminal modes and the window size of
+// the terminal size, both descriptors. If modes is no terminal, the new one does not echo,
+// since its input is not typed. The error names the system call or file.
 func Open(modes, size int) (*Pty, error) {
 	p := &Pty{Slave: -1}
 	var err error
@@ -41,7 +41,7 @@ func (p *Pty) open(modes int) error {
 		return err
 	}
 	p.Name = "/dev/pts/" + strconv.Itoa(int(number))
-	// By the master, not by the name: whatever is mounted on /dev/pts.
+	// By the master, not by the name, since anything may be mounted on /dev/pts.
 	slave, err := peer(p.Master)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (p *Pty) open(modes int) error {
 	return ioctl(slave, unix.TCSETS, unsafe.Pointer(&t))
 }
 
-// peer opens the slave, ioctl_tty(2).
+// peer opens the slave by TIOCGPTPEER, ioctl_tty(2).
 func peer(master int) (int, error) {
 	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
 	if errno != 0 {
@@ -66,10 +66,10 @@ func peer(master int) (int, error) {
 	return int(fd), nil
 }
 
-// Give makes the slave uid's, of group gid, with the mode of a terminal (620).
-// It needs the file system uid that opened it; and CAP_CHOWN only if devpts has
-// not made it uid's and gid's already, as distributions mount it. Without that
-// capability it stays closed to the group (600): write(1) and wall(1) do not reach it.
+// Give makes uid and gid the slave's owner and group, with the mode of a terminal (0620).
+// The file system's uid must be the one that has opened it. It needs CAP_CHOWN only if
+// devpts has not set the two already, as distributions mount it. Without that capability
+// the mode is 0600, so that write(1) and wall(1) do not reach the terminal.
 func (p *Pty) Give(uid, gid uint32) error {
 	var st unix.Stat_t
 	err := unix.Fstat(p.Slave, &st)
@@ -88,14 +88,14 @@ func (p *Pty) Give(uid, gid uint32) error {
 	return nil
 }
 
-// HandOver closes the slave here: a child has it.
+// HandOver closes the slave in this process, once a child has it.
 func (p *Pty) HandOver() error {
 	fd := p.Slave
 	p.Slave = -1
 	return unix.Close(fd)
 }
 
-// NameOr returns the slave's name, or without a pseudo-terminal another one.
+// NameOr returns the slave's name, or other if p is nil.
 func (p *Pty) NameOr(other string) string {
 	if p == nil {
 		return other
@@ -103,7 +103,7 @@ func (p *Pty) NameOr(other string) string {
 	return p.Name
 }
 
-// Close closes what is open; nothing, without a pseudo-terminal.
+// Close closes what is open. It does nothing if p is nil.
 func (p *Pty) Close() (err error) {
 	if p == nil {
 		return nil
@@ -114,14 +114,14 @@ func (p *Pty) Close() (err error) {
 	return errors.Join(err, unix.Close(p.Master))
 }
 
-// Signal sends SIGINT, SIGQUIT or SIGTSTP to the foreground process group of
-// the slave, as its key would; TIOCSIG of the kernel's drivers/tty/pty.c.
+// Signal sends SIGINT, SIGQUIT or SIGTSTP to the slave's foreground process group, as a key
+// does; TIOCSIG in the kernel's drivers/tty/pty.c.
 func (p *Pty) Signal(sig unix.Signal) {
 	unix.Syscall(unix.SYS_IOCTL, uintptr(p.Master), unix.TIOCSIG, uintptr(sig))
 }
 
-// EndOfFile returns the slave's end-of-file character, and whether the slave
-// takes its input line by line.
+// EndOfFile returns the slave's end-of-file character, and whether the slave reads its
+// input by lines (ICANON); termios(3).
 func (p *Pty) EndOfFile() (char byte, lines bool) {
 	var t unix.Termios
 	if ioctl(p.Master, unix.TCGETS, unsafe.Pointer(&t)) != nil {

@@ -1,9 +1,8 @@
-// Package tty sets the modes of a terminal for a while, and makes
-// pseudo-terminals.
+// Package tty sets the modes of a terminal for a while, and makes pseudo-terminals.
 //
-// It needs no privilege but where it says so. Its functions may be called from
-// any thread of a process that ignores SIGTTIN and SIGTTOU; those that are
-// called again and again allocate nothing.
+// Nothing is privileged while it runs, except in Pty.Give. Any thread may call it, in a
+// process that ignores SIGTTIN and SIGTTOU. The functions that a session calls many times
+// allocate nothing.
 package tty
 
 import (
@@ -12,17 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Modes are the modes of a terminal, changed for a while. The zero value with
-// FD set has changed nothing.
+// Modes changes the modes of a terminal for a while. The zero value with FD set has changed
+// nothing.
 type Modes struct {
 	FD int
 
-	found unix.Termios // to be put back
-	ours  unix.Termios // as the terminal has taken them
+	found unix.Termios // those to restore
+	ours  unix.Termios // those set, as the terminal has taken them
 	set   bool
 }
 
-// Raw hands every key and every byte through as it is (cfmakeraw in termios(3)).
+// Raw passes every byte through as it is (cfmakeraw in termios(3)).
 func (m *Modes) Raw() error {
 	return m.change(func() error {
 		raw := m.found // not term.MakeRaw, which allocates
@@ -35,7 +34,8 @@ func (m *Modes) Raw() error {
 	})
 }
 
-// Prompt takes one line, with or without echo, and discards what was typed before.
+// Prompt sets the modes for one line, with or without echo, and discards what was typed
+// before.
 func (m *Modes) Prompt(echo bool) error {
 	return m.change(func() error {
 		line := m.found
@@ -48,7 +48,7 @@ func (m *Modes) Prompt(echo bool) error {
 	})
 }
 
-// change remembers what it found, unless that is still our own.
+// change applies new modes. It does nothing if those set before are still there.
 func (m *Modes) change(apply func() error) error {
 	var now unix.Termios
 	if err := ioctl(m.FD, unix.TCGETS, unsafe.Pointer(&now)); err != nil {
@@ -65,9 +65,9 @@ func (m *Modes) change(apply func() error) error {
 	return ioctl(m.FD, unix.TCGETS, unsafe.Pointer(&m.ours))
 }
 
-// Restore puts back what was found. With flush, what was typed and not read is
-// discarded, so that half a password reaches nobody. Modes that are no longer
-// ours stay: a shell that has taken its terminal back has set its own.
+// Restore restores the modes found. flush discards input that was typed and not read, so
+// that the shell does not get half a password. If the modes have changed since, they stay:
+// a shell that has taken its terminal back has set its own.
 func (m *Modes) Restore(flush bool) {
 	if !m.set {
 		return
@@ -81,7 +81,7 @@ func (m *Modes) Restore(flush bool) {
 	if flush {
 		how = unix.TCSETSF
 	}
-	// More than once: a terminal left without echo is worth the trouble.
+	// Three tries, since a terminal must not stay without echo.
 	for range 3 {
 		if ioctl(m.FD, how, unsafe.Pointer(&m.found)) == nil {
 			return
@@ -89,10 +89,10 @@ func (m *Modes) Restore(flush bool) {
 	}
 }
 
-// Foreground tells whether a terminal's foreground process group is this
-// process's. A descriptor that is not this process's controlling terminal
-// keeps nobody from reading: it counts as foreground. So does the master of
-// another session's, which answers for that.
+// Foreground tells whether this process is in the foreground process group of a terminal.
+// It is true for any descriptor that is not this process's controlling terminal, because
+// reading that stops no process. That holds for the master of another session's terminal
+// too, which answers these ioctls for its slave.
 func Foreground(fd int) bool {
 	var group, session int32
 	if ioctl(fd, unix.TIOCGPGRP, unsafe.Pointer(&group)) != nil || int(group) == unix.Getpgrp() {
@@ -102,7 +102,7 @@ func Foreground(fd int) bool {
 	return err == nil && (ioctl(fd, unix.TIOCGSID, unsafe.Pointer(&session)) != nil || int(session) != own)
 }
 
-// CopySize gives one terminal the window size of another, as far as both have one.
+// CopySize sets the window size of one terminal to that of another, if both have one.
 func CopySize(from, to int) {
 	var size unix.Winsize
 	if ioctl(from, unix.TIOCGWINSZ, unsafe.Pointer(&size)) == nil {
@@ -110,9 +110,9 @@ func CopySize(from, to int) {
 	}
 }
 
-// Own opens this process's controlling terminal anew, if that is what fd is:
-// with a description of its own, which may be non-blocking without a change to
-// the caller's. -1 if it is another terminal, or none.
+// Own opens this process's controlling terminal anew if fd is that terminal, otherwise it
+// returns -1. The new descriptor is non-blocking. It has its own open file description, so
+// that the caller's stays blocking.
 func Own(fd int) int {
 	own, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -126,8 +126,8 @@ func Own(fd int) int {
 	return -1
 }
 
-// OwnedBy tells whether fd is this process's controlling terminal, by the name
-// of the device itself (not /dev/tty, not a master), and belongs to a user.
+// OwnedBy tells whether fd is this process's controlling terminal and uid its owner. It
+// must be the terminal's own device, not /dev/tty or a master.
 func OwnedBy(fd int, uid uint32) bool {
 	var st unix.Stat_t
 	var device uint32
@@ -137,13 +137,13 @@ func OwnedBy(fd int, uid uint32) bool {
 		return false
 	}
 	own, err := unix.Getsid(0)
-	// The console stands for another device, which is a terminal all the same.
+	// /dev/console stands for another device, but is a terminal too.
 	console := st.Rdev == unix.Mkdev(5, 1)
 	return err == nil && int(session) == own && (console || st.Rdev == unix.Mkdev(device>>8&0xfff, device&0xff|device>>12&0xfff00))
 }
 
 func ioctl(fd int, request uint, arg unsafe.Pointer) error {
-	// SAFETY: each caller passes what its request reads or writes: ioctl_tty(2).
+	// SAFETY: each caller passes what its request reads or writes, ioctl_tty(2).
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(arg)); errno != 0 {
 		return errno
 	}
