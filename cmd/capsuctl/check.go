@@ -17,21 +17,22 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// finding is one thing that a person should know of a policy.
+// finding is something that an administrator should know about a configuration file.
 type finding struct {
 	File string `json:"file"`
 	Line int    `json:"line"` // 0: the file as a whole
 	Text string `json:"text"`
 }
 
-// What becomes of a rule at fault, in either program.
+// What the two programs do with a faulty rule.
 const (
 	refused = "pam_cap.so changes nothing, capsu refuses the session"
 	nobody  = "for both programs it matches nobody"
 )
 
+// check reports findings in capsu.conf and in the policy.
 func check(args []string) int {
-	f := flags("check [options] [FILE]")
+	f := newFlags("check [options] [FILE]")
 	prog := f.String("program", "", "compare with the file capabilities of this capsu")
 	conf := f.String("conf", site.DefaultFile, "read this site configuration, for example a draft, whoever may write it")
 	asJSON := f.Bool("json", false, "print JSON")
@@ -52,13 +53,13 @@ func check(args []string) int {
 	for _, file := range files {
 		c := checker{file: file, granted: granted, users: map[string]int{}, groups: map[string]int{}, rules: map[string]int{}}
 		if err := c.run(read); err != nil {
-			return failed(err)
+			return fail(err)
 		}
 		findings = append(findings, c.findings...)
 	}
 	if *asJSON {
 		if err := printJSON(append([]finding{}, findings...)); err != nil {
-			return failed(err)
+			return fail(err)
 		}
 	} else {
 		for _, f := range findings {
@@ -76,20 +77,20 @@ func check(args []string) int {
 	return exitGood
 }
 
-// checker looks at the rules of a file in order.
+// checker checks the rules of a policy file, in order.
 type checker struct {
 	file     string
 	granted  func(cap.Value) bool
-	settings *site.Settings // of the top level
+	settings *site.Settings // those of the top level
 	findings []finding
 
-	// Lines of the rules before this one, by what they name.
-	everybody     int
-	users, groups map[string]int
-	rules         map[string]int
+	// The lines of earlier rules.
+	everybody     int            // the one that names *, or 0
+	users, groups map[string]int // by the user or group that they name
+	rules         map[string]int // by their text
 }
 
-func (c *checker) find(line int, format string, a ...any) {
+func (c *checker) report(line int, format string, a ...any) {
 	c.findings = append(c.findings, finding{c.file, line, fmt.Sprintf(format, a...)})
 }
 
@@ -106,7 +107,7 @@ func (c *checker) run(conf *site.Config) (err error) {
 		if !errors.As(err, &e) || c.file != c.settings.File {
 			warn("warning", fmt.Errorf("%w; capsu would refuse it", err))
 		} else {
-			c.find(0, "%v: pam_cap.so may read it, capsu opens no session", e.Err)
+			c.report(0, "%v: pam_cap.so may read it, capsu opens no session", e.Err)
 		}
 	}
 	for r, err := range policy.Rules(c.file) {
@@ -114,61 +115,61 @@ func (c *checker) run(conf *site.Config) (err error) {
 			return err
 		}
 		if r.NotText != nil {
-			c.find(r.Line, "%v: pam_cap.so takes it for part of a word, capsu opens no session for a target that no line above names", r.NotText)
+			c.report(r.Line, "%v: pam_cap.so takes it for part of a word, capsu opens no session for a target that no line above names", r.NotText)
 		}
 		if r.Length > 4095 {
-			c.find(r.Line, "%d bytes: pam_cap.so reads what follows the first 4095 as another rule, capsu reads one", r.Length)
+			c.report(r.Line, "%d bytes: pam_cap.so reads what follows the first 4095 as another rule, capsu reads one", r.Length)
 		}
 		if r.Word == "" || r.Word[0] == '#' {
 			continue
 		}
-		c.tuple(r)
-		if err := c.names(r); err != nil {
+		c.checkTuple(r)
+		if err := c.checkNames(r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tuple looks at what a rule grants.
-func (c *checker) tuple(r policy.Rule) {
+// checkTuple checks a rule's grant.
+func (c *checker) checkTuple(r policy.Rule) {
 	if r.Fault != nil {
-		c.find(r.Line, "%v%s: %s", r.Fault, meant(r), refused)
+		c.report(r.Line, "%v%s: %s", r.Fault, guessMeant(r), refused)
 		return
 	}
 	if r.IAB == nil {
 		return
 	}
 	if err := c.settings.Grantable(r.IAB, 0); err != nil {
-		c.find(r.Line, "%v", err)
+		c.report(r.Line, "%v", err)
 	}
 	if values, err := policy.BeyondKernel(r.Word); err == nil {
 		for _, v := range values {
-			c.find(r.Line, "capability %d: this kernel does not have it; for both programs it has no effect", v)
+			c.report(r.Line, "capability %d: this kernel does not have it; for both programs it has no effect", v)
 		}
 	}
 	var beyond *policy.BeyondError
 	if err := policy.Beyond(r.IAB, c.granted, capability.Bounded); errors.As(err, &beyond) {
 		if beyond.Bounding {
-			c.find(r.Line, "%v: %s", err, refused)
+			c.report(r.Line, "%v: %s", err, refused)
 		} else {
-			c.find(r.Line, "%v: capsu refuses the session unless root calls; give capsu's file the capability ('capsuctl filecaps')", err)
+			c.report(r.Line, "%v: capsu refuses the session unless root calls; give capsu's file the capability ('capsuctl filecaps')", err)
 		}
 	}
 	for v := range capability.All() {
 		ambient, _ := r.IAB.GetVector(cap.Amb, v)
 		blocked, _ := r.IAB.GetVector(cap.Bound, v)
 		if ambient && blocked {
-			c.find(r.Line, "%v: granted as Ambient and blocked: the session has it, and no program that it runs can regain it", v)
+			c.report(r.Line, "%v: granted as Ambient and blocked: the session has it, and no program that it runs can regain it", v)
 		}
 		if blocked && (v == cap.SETUID || v == cap.SETGID || v == cap.SETPCAP) {
-			c.find(r.Line, "%v: blocked: set-uid programs that the session runs cannot give up root, and may stay root where they think they are not", v)
+			c.report(r.Line, "%v: blocked: set-uid programs that the session runs cannot give up root, and may stay root where they think they are not", v)
 		}
 	}
 }
 
-// meant guesses what an unreadable word was to be.
-func meant(r policy.Rule) string {
+// guessMeant guesses the meaning of a word that is no tuple. It is "" without a guess.
+func guessMeant(r policy.Rule) string {
 	word := strings.ToLower(r.Word)
 	if word == "all" || word == "none" {
 		return fmt.Sprintf(" (is %q meant?)", word)
@@ -179,16 +180,17 @@ func meant(r policy.Rule) string {
 	return ""
 }
 
-// names looks at whom a rule names, and whether an earlier one decides for them.
-func (c *checker) names(r policy.Rule) error {
+// checkNames checks the users and groups that a rule names, and whether an earlier rule
+// decides for them.
+func (c *checker) checkNames(r policy.Rule) error {
 	if len(r.Who) == 0 {
-		c.find(r.Line, "names nobody: the rule has no effect")
+		c.report(r.Line, "names nobody: the rule has no effect")
 		return nil
 	}
 	if first := c.rules[r.Text]; first != 0 {
-		c.find(r.Line, "the same as line %d", first)
+		c.report(r.Line, "the same as line %d", first)
 	} else if c.everybody != 0 {
-		c.find(r.Line, "never reached: line %d names everybody", c.everybody)
+		c.report(r.Line, "never reached: line %d names everybody", c.everybody)
 	}
 	reached := c.everybody == 0 && c.rules[r.Text] == 0
 	if c.rules[r.Text] == 0 {
@@ -198,32 +200,32 @@ func (c *checker) names(r policy.Rule) error {
 	for i, word := range r.Who {
 		if strings.HasPrefix(word, "#") && !comment {
 			comment = true
-			c.comment(r.Line, word, r.Who[i+1:])
+			c.checkComment(r.Line, word, r.Who[i+1:])
 		}
 		if comment && (word[0] == '#' || !exists(word)) {
 			continue
 		}
 		if slices.Contains(r.Who[:i], word) {
-			c.find(r.Line, "%s: named twice", word)
+			c.report(r.Line, "%s: named twice", word)
 			continue
 		}
-		if err := c.name(r.Line, word, reached); err != nil {
+		if err := c.checkName(r.Line, word, reached); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// comment looks at what follows a # that begins no comment.
-func (c *checker) comment(line int, word string, rest []string) {
+// checkComment reports the words after a # at the end of a rule, which begins no comment.
+func (c *checker) checkComment(line int, word string, rest []string) {
 	text := "begins no comment after a rule: the words after it are names too"
 	if real := slices.DeleteFunc(slices.Clone(rest), func(w string) bool { return !exists(w) }); len(real) > 0 {
 		text += ", and the rule applies to " + strings.Join(real, ", ")
 	}
-	c.find(line, "%q %s; a comment stands on a line of its own", word, text)
+	c.report(line, "%q %s; a comment stands on a line of its own", word, text)
 }
 
-// exists tells whether a word names somebody.
+// exists tells whether a word names an existing user or group, or is *.
 func exists(word string) bool {
 	if group, is := strings.CutPrefix(word, "@"); is {
 		_, canonical, err := account.Group(group)
@@ -233,8 +235,8 @@ func exists(word string) bool {
 	return word == "*" || err == nil && u.Name == word
 }
 
-// name looks at one word. reached is false where a line above decides for everybody.
-func (c *checker) name(line int, word string, reached bool) error {
+// checkName checks one word. reached is false if an earlier rule decides for everybody.
+func (c *checker) checkName(line int, word string, reached bool) error {
 	if word == "*" {
 		if reached {
 			c.everybody = line
@@ -242,22 +244,22 @@ func (c *checker) name(line int, word string, reached bool) error {
 		return nil
 	}
 	if group, is := strings.CutPrefix(word, "@"); is {
-		return c.group(line, word, group, reached)
+		return c.checkGroup(line, word, group, reached)
 	}
 	u, err := account.ByName(word)
 	switch {
 	case looksLikeTuple(word):
-		c.find(line, "%q is taken for a user name: a tuple has commas and no blanks", word)
+		c.report(line, "%q is taken for a user name: a tuple has commas and no blanks", word)
 	case strings.Contains(word, "*"):
-		c.find(line, "%q is no wildcard, only * alone is: %s", word, nobody)
+		c.report(line, "%q is no wildcard, only * alone is: %s", word, nobody)
 	case errors.Is(err, account.ErrUnknown):
-		c.find(line, "%s: no such user: %s", word, nobody)
+		c.report(line, "%s: no such user: %s", word, nobody)
 	case err != nil:
 		return err
 	case u.Name != word:
-		c.find(line, "%s: the name service calls this user %s: %s", word, u.Name, nobody)
+		c.report(line, "%s: the name service calls this user %s: %s", word, u.Name, nobody)
 	case reached:
-		return c.shadow(line, u)
+		return c.checkEarlier(line, u)
 	}
 	return nil
 }
@@ -267,28 +269,28 @@ func looksLikeTuple(word string) bool {
 	return bare != strings.ToLower(word) || strings.HasPrefix(bare, "cap_") || strings.Contains(bare, ",")
 }
 
-func (c *checker) group(line int, word, group string, reached bool) error {
+func (c *checker) checkGroup(line int, word, group string, reached bool) error {
 	_, canonical, err := account.Group(group)
 	switch {
 	case errors.Is(err, account.ErrUnknown):
-		c.find(line, "%s: no such group: %s", word, nobody)
+		c.report(line, "%s: no such group: %s", word, nobody)
 	case err != nil:
 		return err
 	case !canonical:
-		c.find(line, "%s: the name service has another name for this group: %s", word, nobody)
+		c.report(line, "%s: the name service has another name for this group: %s", word, nobody)
 	case !reached:
 	case c.groups[group] != 0:
-		c.find(line, "%s: line %d decides already", word, c.groups[group])
+		c.report(line, "%s: line %d decides already", word, c.groups[group])
 	default:
 		c.groups[group] = line
 	}
 	return nil
 }
 
-// shadow looks for an earlier line that decides for a user.
-func (c *checker) shadow(line int, u *account.User) error {
+// checkEarlier reports an earlier rule that decides for a user.
+func (c *checker) checkEarlier(line int, u *account.User) error {
 	if first := c.users[u.Name]; first != 0 {
-		c.find(line, "%s: line %d decides already", u.Name, first)
+		c.report(line, "%s: line %d decides already", u.Name, first)
 		return nil
 	}
 	c.users[u.Name] = line
@@ -313,17 +315,17 @@ func (c *checker) shadow(line int, u *account.User) error {
 		}
 	}
 	if by != "" {
-		c.find(line, "%s: belongs to @%s, for which line %d decides already", u.Name, by, earliest)
+		c.report(line, "%s: belongs to @%s, for which line %d decides already", u.Name, by, earliest)
 	}
 	return nil
 }
 
-// noteModule says where a real pam_cap.so is in the stack as well.
+// noteModule notes that pam_cap.so is in a service's stack too.
 func noteModule() {
 	for _, service := range services {
 		modules, err := stack.Read(service)
 		if err != nil {
-			continue // filecaps tells of it
+			continue // filecaps reports it
 		}
 		for _, m := range modules {
 			if m.Name == "pam_cap.so" {

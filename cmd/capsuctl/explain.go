@@ -15,8 +15,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// explanation is what a user would get; the keys are those of the
-// specification's section 8.
+// explanation is what a user would get. capsuctl(8) documents the keys of its JSON.
 type explanation struct {
 	User         string `json:"user"`
 	Config       string `json:"config"`
@@ -32,8 +31,9 @@ type explanation struct {
 	settings *site.Settings
 }
 
+// explain shows the decision for a user, and its reason.
 func explain(args []string) int {
-	f := flags("explain [options] USER")
+	f := newFlags("explain [options] USER")
 	var p policy.Parameters
 	f.StringVar(&p.File, "config", "", "read this policy; warn only, if others may write it")
 	f.StringVar(&p.Default, "default", "", "what a user without a rule gets, as pam_cap.so has it with default=")
@@ -58,15 +58,15 @@ func explain(args []string) int {
 	}
 	switch {
 	case *showSite && e.settings == nil:
-		return failed(errors.New(e.Error))
+		return fail(errors.New(e.Error))
 	case *showSite && *asJSON:
-		return printed(e.settings.All())
+		return printAnswer(e.settings.All())
 	case *showSite:
 		printSettings(e.settings, true)
 		return exitGood
 	case *asJSON:
 		if err := printJSON(e); err != nil {
-			return failed(err)
+			return fail(err)
 		}
 	default:
 		e.print()
@@ -75,13 +75,13 @@ func explain(args []string) int {
 		return exitGood
 	}
 	if !*asJSON {
-		failed(errors.New(e.Error))
+		fail(errors.New(e.Error))
 	}
 	return exitFinding
 }
 
-// decide fills in the explanation as capsu would decide, as far as somebody
-// without privilege can know it.
+// decide fills in the explanation as capsu would decide. Without privilege it does not know
+// all that capsu knows.
 func (e *explanation) decide(p policy.Parameters, caller, program string, autoauth bool) error {
 	var c *account.User
 	if caller != "" {
@@ -100,7 +100,7 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 	}
 	var groups []uint32
 	member := func(group string) (bool, error) {
-		if groups == nil { // only when a rule or a block names a group
+		if groups == nil { // looked up only if a rule or a block names a group
 			var err error
 			if groups, err = u.Groups(); err != nil {
 				return false, err
@@ -108,10 +108,10 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 		}
 		return account.Member(groups, group)
 	}
-	if e.settings, err = settings(c, u, member); err != nil {
+	if e.settings, err = readSettings(c, u, member); err != nil {
 		return err
 	}
-	bits, err := e.site(&p, c, u)
+	bits, err := e.applySite(&p, c, u)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 		return err
 	}
 	e.IAB = d.IAB.String()
-	granted := capability.Bounded // root has what its bounding set has
+	granted := capability.Bounded // root's permitted set is its bounding set
 	if !rootCalls {
 		if granted = permitted(program); granted == nil {
 			granted = func(cap.Value) bool { return true }
@@ -139,9 +139,9 @@ func (e *explanation) decide(p policy.Parameters, caller, program string, autoau
 	return e.settings.OfRule(d.File, d.Line, e.settings.Grantable(d.IAB, bits))
 }
 
-// site applies what capsu.conf says where the command line says nothing, and
-// returns the securebits of the session.
-func (e *explanation) site(p *policy.Parameters, caller, u *account.User) (cap.Secbits, error) {
+// applySite applies the settings of capsu.conf that the command line does not replace, and
+// returns the session's securebits.
+func (e *explanation) applySite(p *policy.Parameters, caller, u *account.User) (cap.Secbits, error) {
 	s := e.settings
 	p.File = cmp.Or(p.File, s.File)
 	p.Default = cmp.Or(p.Default, s.Default)
@@ -159,7 +159,7 @@ func (e *explanation) site(p *policy.Parameters, caller, u *account.User) (cap.S
 	return s.Securebits(found, u.UID == 0)
 }
 
-// print is the explanation for people.
+// print prints the explanation as text.
 func (e *explanation) print() {
 	row := func(name, value string) { fmt.Printf("%-13s %s\n", name, say.Escape(value)) }
 	row("user", e.User)
@@ -167,7 +167,7 @@ func (e *explanation) print() {
 		printSettings(e.settings, false)
 	}
 	switch {
-	case e.Error != "" && e.Line == 0: // there is no more to say than the error
+	case e.Error != "" && e.Line == 0: // the error says all
 		return
 	case e.Line != 0:
 		row("rule", fmt.Sprintf("%s:%d: %s", e.Config, e.Line, e.Rule))
@@ -180,7 +180,7 @@ func (e *explanation) print() {
 	switch {
 	case e.Error == "" && e.settings.Mode == site.NoPriv:
 		row("tuple", "empty, and nothing in Bounding: CapabilitiesMode nopriv")
-		e.Action = "" // nothing more to say of it
+		e.Action = "" // the action does not count
 	case !e.settings.Engine:
 		row("policy", "not asked: CapabilitiesEngine off")
 	}

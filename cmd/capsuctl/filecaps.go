@@ -16,7 +16,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// own is what capsu needs for itself, whatever the stack and the policy.
+// own has the capabilities that capsu needs for itself, with any stack and policy, and why.
 var own = map[cap.Value]string{
 	cap.SETUID:      "becomes the guard, uid 0 while modules run, and the target",
 	cap.SETGID:      "takes the target's groups",
@@ -26,10 +26,10 @@ var own = map[cap.Value]string{
 	cap.AUDIT_WRITE: "writes audit records, its own and those of modules",
 }
 
-// services are those whose stacks count.
+// services are the PAM services that capsu always uses.
 var services = []string{"capsu", "capsu-l"}
 
-// reasons says what each capability is there for.
+// reasons has the capabilities that capsu's file needs, each with the reasons.
 type reasons map[cap.Value][]string
 
 func (r reasons) add(c cap.Value, why string) {
@@ -41,8 +41,9 @@ func (r reasons) add(c cap.Value, why string) {
 	r[c] = append(r[c], why)
 }
 
+// filecaps shows the smallest set of file capabilities that this site needs.
 func filecaps(args []string) int {
-	f := flags("filecaps [options]")
+	f := newFlags("filecaps [options]")
 	why := f.Bool("explain", false, "say which capability is there for what")
 	also := f.String("also", "", "add these capabilities, with commas between them")
 	asJSON := f.Bool("json", false, "print JSON")
@@ -56,7 +57,7 @@ func filecaps(args []string) int {
 	}
 	conf, err := site.Read(policy.CheckWord)
 	if err != nil {
-		return failed(err)
+		return fail(err)
 	}
 	all := reasons{}
 	files, defaults, services := policies(conf)
@@ -72,12 +73,12 @@ func filecaps(args []string) int {
 		err = errors.Join(err, all.addGrants(file))
 	}
 	for _, o := range defaults {
-		if iab, e := policy.ParseIAB(o.Value); e == nil { // else all or none
+		if iab, e := policy.ParseIAB(o.Value); e == nil { // otherwise it is all or none
 			all.addAmbient(iab, fmt.Sprintf("%s:%d: granted as Ambient by CapabilityDefault", o.File, o.Line))
 		}
 	}
 	if err != nil {
-		return failed(err)
+		return fail(err)
 	}
 	if *asJSON {
 		err = all.printJSON()
@@ -85,13 +86,13 @@ func filecaps(args []string) int {
 		all.print(*why)
 	}
 	if err != nil {
-		return failed(err)
+		return fail(err)
 	}
 	return exitGood
 }
 
-// addModules adds what the modules of the services need. A service that is
-// not installed has none.
+// addModules adds what the modules of the services need. It skips a service that is not
+// installed.
 func (r reasons) addModules(services []string) error {
 	for _, service := range services {
 		modules, err := stack.Read(service)
@@ -117,8 +118,8 @@ func (r reasons) addModules(services []string) error {
 	return nil
 }
 
-// fold leaves out what another capability does as well: who may write any file
-// may read it (generic_permission in fs/namei.c).
+// fold removes CAP_DAC_READ_SEARCH if CAP_DAC_OVERRIDE is there, which also allows reading
+// and searching (generic_permission in the kernel's fs/namei.c).
 func (r reasons) fold() {
 	if r[cap.DAC_OVERRIDE] == nil {
 		return
@@ -138,17 +139,17 @@ func installed(service string) bool {
 	return false
 }
 
-// addGrants adds what rules grant as Ambient: capsu can hand on only what it has.
+// addGrants adds the capabilities that rules grant as Ambient: capsu can grant only its own.
 func (r reasons) addGrants(file string) error {
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
-		return nil // check tells of one that should be there
+		return nil // check reports a file that must exist
 	}
 	for rule, err := range policy.Rules(file) {
 		if err != nil {
 			return err
 		}
 		if rule.IAB == nil || len(rule.Who) == 0 {
-			continue // check tells of it
+			continue // check reports it
 		}
 		r.addAmbient(rule.IAB, fmt.Sprintf("%s:%d: granted as Ambient to %s", file, rule.Line, strings.Join(rule.Who, " ")))
 	}
@@ -169,7 +170,7 @@ func (r reasons) sorted() (list []cap.Value) {
 	return list
 }
 
-// text is the set as setcap(8) takes it: permitted only, never effective.
+// text returns the set as setcap(8) takes it: permitted, not effective.
 func (r reasons) text() string {
 	var names []string
 	for _, c := range r.sorted() {

@@ -1,6 +1,7 @@
-// Capsuctl answers questions about capsu: what a user would get and why, what
-// is wrong with the policy, which capabilities the program's file needs. It
-// has no privilege, needs none and changes nothing.
+// Capsuctl answers questions about capsu: what a user would get and why, what is wrong with
+// the configuration, and which capabilities the program's file needs.
+//
+// It needs no privilege and changes nothing. It does not depend on the thread.
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Exit statuses.
+// The exit statuses.
 const (
 	exitGood    = 0
 	exitFinding = 1 // a finding, or an error
@@ -61,15 +62,16 @@ func main() {
 	os.Exit(command(args[1:]))
 }
 
-// flags is a command's set of options. synopsis follows "capsuctl".
-func flags(synopsis string) *pflag.FlagSet {
+// newFlags returns a command's set of options. synopsis is its usage after "capsuctl".
+func newFlags(synopsis string) *pflag.FlagSet {
 	f := pflag.NewFlagSet("capsuctl", pflag.ContinueOnError)
 	f.Usage = func() { fmt.Printf("Usage: capsuctl %s\n\n%s", synopsis, f.FlagUsages()) }
 	return f
 }
 
-// parse reads a command's arguments, of which one may be no option: operand is
-// its name, in brackets if it may be missing. With done there is nothing more to do.
+// parse reads a command's arguments. operand is the name of the argument that is no option:
+// in brackets if it may be missing, "" if there is none. If done is true, the command ends
+// with status.
 func parse(f *pflag.FlagSet, args []string, operand string) (status int, done bool) {
 	err := f.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
@@ -89,23 +91,23 @@ func parse(f *pflag.FlagSet, args []string, operand string) (status int, done bo
 	return exitGood, false
 }
 
-// warn says on standard error what does not change the answer.
+// warn writes a note or a warning to standard error. It does not change the answer.
 func warn(kind string, err error) {
 	fmt.Fprintf(os.Stderr, "capsuctl: %s: %s\n", kind, say.Escape(err.Error()))
 }
 
-// failed says why there is no answer.
-func failed(err error) int {
+// fail writes an error to standard error, and returns the exit status for it.
+func fail(err error) int {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(os.Stderr, "capsuctl: %s\n", say.Escape(line))
 	}
 	return exitFinding
 }
 
-// printed prints an answer that has no findings.
-func printed(v any) int {
+// printAnswer prints an answer without findings as JSON, and returns the exit status.
+func printAnswer(v any) int {
 	if err := printJSON(v); err != nil {
-		return failed(err)
+		return fail(err)
 	}
 	return exitGood
 }
@@ -117,9 +119,9 @@ func printJSON(v any) error {
 	return e.Encode(v)
 }
 
-// program finds capsu: as named, else beside this program, else on PATH.
-// Nothing means that there is none.
-func program(named string) string {
+// findProgram returns the path of capsu: the one named, otherwise one beside this program,
+// otherwise one on PATH. It is "" if there is none.
+func findProgram(named string) string {
 	if named != "" {
 		return named
 	}
@@ -136,10 +138,10 @@ func program(named string) string {
 	return path
 }
 
-// permitted returns the permitted set of a program's file, or nil, with a note
-// on standard error, if there is nothing to compare with.
+// permitted returns a function that tells whether a capability is in the permitted set of
+// a program's file. It returns nil, and writes a note, if there is no program.
 func permitted(named string) func(cap.Value) bool {
-	path := program(named)
+	path := findProgram(named)
 	if path == "" {
 		warn("note", errors.New("no capsu beside this program or on PATH: not compared with its file capabilities; --program names one"))
 		return nil
