@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh - build and install capsu: programs, PAM services, the guard user,
-# file capabilities. Run it as root, again whenever you like. See usage().
+# install.sh - build and install capsu: programs, PAM services, the guard user, file
+# capabilities. Run it as root; it may be run again at any time. See usage().
 set -eu
 cd "$(dirname "$0")"
 me=install.sh
@@ -94,7 +94,7 @@ build() {
 
 checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
-# The configuration files, as SOURCE and where it goes.
+# Prints the configuration files, one "SOURCE DESTINATION" a line.
 configuration() {
 	for service in $services; do
 		say "pam.d/$service /etc/pam.d/$service"
@@ -102,8 +102,8 @@ configuration() {
 	say "packaging/capsu.conf /etc/capsu.conf"
 }
 
-# A configuration file that is not the one installed last has been changed by
-# the administrator, and stays; the new text goes beside it.
+# Installs a configuration file. If it is not as it was installed last, the administrator
+# has changed it: then it stays, and the new text goes beside it.
 install_configuration() {
 	from=$1 to=$2 at=$destdir$2
 	if [ ! -e "$at" ] || cmp -s "$from" "$at" ||
@@ -116,7 +116,7 @@ install_configuration() {
 	fi
 }
 
-# Unless it was changed.
+# Removes a configuration file, unless the administrator has changed it.
 remove_configuration() {
 	to=$2 at=$destdir$2
 	[ -e "$at" ] || return 0
@@ -127,6 +127,7 @@ remove_configuration() {
 	fi
 }
 
+# Records the checksum of a configuration file that has been installed.
 record() {
 	mkdir -p "${record%/*}"
 	touch "$record"
@@ -146,10 +147,11 @@ make_guard() {
 		--comment 'guard of capsu' --user-group "$guard"
 }
 
-# The command that says what capsu's file needs, once all is in place.
+# The command that prints the file capabilities which capsu needs.
 filecaps="capsuctl filecaps"
 
-# The programs. capsu gets its capabilities before it gets its name.
+# Installs the programs. capsu gets its capabilities before its name, so that it never runs
+# without them.
 install_programs() {
 	run install -d -m 755 "$bin"
 	run install -m 755 "$work/capsuctl" "$bin/capsuctl"
@@ -163,19 +165,21 @@ install_programs() {
 	run mv -f "$program.new" "$program"
 }
 
-# Manual pages, by their section.
+# Installs the manual pages.
 install_manual() {
 	for page in doc/*.[1-8]; do
 		run install -D -m 644 "$page" "$(manual "$page")"
 	done
 }
 
-# Not in /etc/pam.d: it asks for no password, and is for the administrator to
-# read before it is used. With the record, it goes at --uninstall.
+# Installs the example service, not in /etc/pam.d: it asks for no password, so an
+# administrator has to read it first. --uninstall removes it with the record.
 install_example() { run install -D -m 644 pam.d/capsu-ssh "${record%/*}/examples/capsu-ssh"; }
 
+# Prints the path of an installed manual page.
 manual() { printf '%s\n' "$destdir$prefix/share/man/man${1##*.}/${1##*/}"; }
 
+# Fails unless the installed programs can work.
 verify() {
 	setcap -q -v "$all_caps" "$program" >/dev/null || fail "$program: does not have the capabilities it should have: $(getcap "$program")"
 	[ -z "$(find "$program" -perm /6000)" ] || fail "$program: has a setuid or setgid bit"
@@ -244,7 +248,7 @@ do_demo() {
 	find_go
 	# shellcheck disable=SC2086 # a list of names
 	need_packages $build_packages iproute2
-	"$go" mod download # the world has no network but its own
+	"$go" mod download # the world has no network to the outside
 	GO=$go tests/world --net tests/demo
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
-# host.sh - what install.sh and tests/run ask of the machine: Go and packages.
-# Sourced, with the current directory at the top and $me set to the script's name.
+# host.sh - finds Go and installs packages, for install.sh and tests/run. A script sources
+# it in the top directory, with $me set to the script's name.
 
 dry_run=''
 
@@ -9,7 +9,7 @@ fail() {
 	printf '%s: %s\n' "$me" "$1" >&2
 	exit 1
 }
-# Do it, or with --dry-run say it.
+# Runs a command; with --dry-run it only prints it.
 run() {
 	if [ -n "$dry_run" ]; then
 		say "would run: $*"
@@ -18,7 +18,7 @@ run() {
 	fi
 }
 
-# Sets go to the Go program to use.
+# Sets go to a Go program that is new enough.
 find_go() {
 	need=$(sed -n 's/^go //p' go.mod)
 	for go in "${GO-}" "$(command -v go || true)" /usr/local/go/bin/go; do
@@ -35,7 +35,7 @@ find_go() {
 	fail "Go $need or newer is needed${too_old-}: install it, or name it with GO=/path/to/go"
 }
 
-# Installs the Debian packages named that are not there.
+# Installs those of the named Debian packages that are missing.
 need_packages() {
 	missing=
 	for package; do
