@@ -67,7 +67,7 @@ func TestKindsOfDescriptors(t *testing.T) {
 	}
 }
 
-// What a process may wait for it writes itself, the rest it lends: nothing twice.
+// Show writes to a descriptor on which no call can hang, and lends the rest, each byte once.
 func TestShowLendsWhatItMayNotWrite(t *testing.T) {
 	var lent string
 	lend := func(rest string, until time.Time) { lent += rest }
@@ -93,7 +93,7 @@ func TestShowLendsWhatItMayNotWrite(t *testing.T) {
 	n := 0
 	if lent == "" {
 		n, _ = unix.Read(in, buf)
-	} // else the kernel cannot be told not to wait for a pipe
+	} // otherwise the kernel cannot write a pipe without waiting
 	if got := string(buf[:n]) + lent; got != "to a pipe" {
 		t.Errorf("written and lent: %q", got)
 	}

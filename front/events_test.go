@@ -52,7 +52,7 @@ func TestEventsOfTheFront(t *testing.T) {
 	}
 	f.ending = 0
 	unix.Close(fds[1])
-	for range 2 { // or a second prompt would wait for ever
+	for range 2 { // otherwise a second prompt would wait for ever
 		if got := f.Event().Signal; got != unix.SIGHUP {
 			t.Errorf("the front is gone: %v", got)
 		}

@@ -216,7 +216,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	lower_sets(started.permitted);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		_exit(1);
-	limits_check();
+	limits_check(); /* before anything is opened */
 	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the kernel discards our children's status */
 	replace_environment(envp);
 	syscall(SYS_close_range, 3, ~0U, 0);

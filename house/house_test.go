@@ -1,5 +1,5 @@
-// Package house holds the sources to the plan of ARCHITECTURE.md: who may import whom,
-// and how large a room may become.
+// Package house checks the sources against ARCHITECTURE.md: which package may import which,
+// and how large a package or file may become.
 package house
 
 import (
@@ -110,14 +110,14 @@ func TestNoRoomIsTooLarge(t *testing.T) {
 	}
 }
 
-// What a C file defines and what it needs of others, by the compiler and nm(1): no two
-// files need each other, not even by way of a third.
+// No two C files need each other, not even by way of a third. The compiler and nm(1) tell
+// what a file defines and what it needs.
 func TestNoCircleOfCFiles(t *testing.T) {
 	dir := t.TempDir()
 	definedIn, needs := map[string]string{}, map[string][]string{}
 	for _, files := range packages(t) {
 		for _, path := range files {
-			if filepath.Ext(path) != ".c" || strings.Contains(path, "pamconv") { // alone, and needs what cgo generates
+			if filepath.Ext(path) != ".c" || strings.Contains(path, "pamconv") { // it has one C file, which needs what cgo generates
 				continue
 			}
 			object := filepath.Join(dir, strings.ReplaceAll(path, "/", "_")+".o")

@@ -140,15 +140,15 @@ static void __attribute__((noreturn)) become_session(const struct child_spec *s)
 	struct sets tuple;
 	uint64_t amb, bnd;
 
-	child_set_signals(s);
-	end_pam(s);
+	child_set_signals(s); /* first: the runtime's handlers must not run in modules */
+	end_pam(s); /* before the monitor's session and descriptors go, which modules may use */
 	if (s->new_session && setsid() < 0)
 		child_fail(s, CHILD_SETSID);
 	if (s->terminal >= 0)
 		child_take_terminal(s);
 	close_others(s);
-	child_apply_tuple(s, &tuple, &amb, &bnd);
-	try_to_regain(s);
+	child_apply_tuple(s, &tuple, &amb, &bnd); /* after pam_end, which gives a part of the grant */
+	try_to_regain(s); /* after the last change of ids and sets */
 	if (s->home && chdir(s->home) < 0) {
 		child_tell(s, CHILD_HOME, errno, 0, 0); /* a warning: the session starts in / */
 		if (chdir("/") < 0)
@@ -165,7 +165,7 @@ static void __attribute__((noreturn)) become_session(const struct child_spec *s)
 	if (s->terminal >= 0)
 		child_split(s); /* before the limits, which are the command's and may forbid a fork */
 	child_set_limits(s);
-	child_set_mask(s);
+	child_set_mask(s); /* last: a signal may end the process from here on */
 	execve(s->path, s->argv, s->envp);
 	child_fail(s, CHILD_EXEC);
 }

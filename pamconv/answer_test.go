@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helped is an Outside where another process reads: the test, at the other end.
+// helped is an Outside whose helper is the test, at the other end of the channel.
 type helped struct {
 	quiet  int // a descriptor on which nothing happens
 	helper func(channel int)
@@ -34,7 +34,7 @@ func (h *helped) Answer(int) (int, error) {
 	return pair[0], nil
 }
 
-// messages sends an answer as a helper does, then what comes after it, and ends.
+// messages sends an answer as a helper does, then more, and ends.
 func messages(answer string, after ...byte) func(channel int) {
 	return func(channel int) {
 		for i := range len(answer) {
@@ -65,7 +65,7 @@ func TestAnAnswerThatAHelperReads(t *testing.T) {
 		"at once":      {messages(""), "", ErrHelper},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file, err := os.Open("/etc/passwd") // not to be read
+			file, err := os.Open("/etc/passwd") // the conversation must not read it
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestAnAnswerThatAHelperReads(t *testing.T) {
 	}
 }
 
-// A prompt that ends without its answer leaves its helper, which hears of it.
+// If a prompt ends without an answer, its helper's channel is closed.
 func TestAPromptThatEndsClosesTheChannel(t *testing.T) {
 	file, err := os.Open("/etc/passwd")
 	if err != nil {

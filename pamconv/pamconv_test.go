@@ -34,7 +34,7 @@ func world(t *testing.T, services map[string]string) string {
 	return dir
 }
 
-// talk is a conversation with pipes for a person.
+// talk is a conversation with pipes in place of a terminal.
 func talk(t *testing.T, answers string) (c *Conversation, out func() (stdout, stderr string)) {
 	t.Helper()
 	var files [3][2]*os.File
@@ -109,7 +109,7 @@ func TestAllStylesInOneCall(t *testing.T) {
 	}
 }
 
-// Nobody may be asked: standard input stays as it is, and nothing is shown.
+// A refused prompt does not read standard input, and shows nothing.
 func TestARefusedPromptReadsNothing(t *testing.T) {
 	dir := world(t, map[string]string{"s": "auth required ASK info error off\n", "ok": "auth required ASK info error ANSWER=yes\n"})
 	var told []string
@@ -182,7 +182,7 @@ func TestConversationThatFailsHandsOutNothing(t *testing.T) {
 	}
 }
 
-// ending is a front whose owner wants an end.
+// ending is a front that reports a termination request.
 type ending int
 
 func (e ending) Descriptor() int              { return int(e) }

@@ -170,7 +170,7 @@ func TestMissingFileIsNoRulesAtTheDefaultPlaceOnly(t *testing.T) {
 	}
 }
 
-// Ownership needs root to set up; tests/ has it. Here what anybody can see.
+// This needs no root. tests/ has the cases with other owners.
 func TestFileThatOthersMayWriteIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rules")
 	if err := os.WriteFile(path, []byte("none ghost\n"), 0o600); err != nil {

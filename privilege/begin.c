@@ -68,8 +68,8 @@ const char *privilege_arm(const struct privilege_start *start)
 	memcpy(privilege.limits, start->limits, sizeof privilege.limits);
 	if (sets_effective(~0ULL) < 0)
 		return "capset";
-	failed = become_guard();
-	if (!failed && privilege_hide() < 0)
+	failed = become_guard(); /* with all of Permitted effective */
+	if (!failed && privilege_hide() < 0) /* after the change of uids, which undoes it */
 		failed = "dumpable";
 	if (sets_effective(0) < 0)
 		return "capset";

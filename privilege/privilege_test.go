@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// Nothing has armed this process: what needs the leader says so, and what the
-// program defines in place of the C library is the C library's own.
+// This process is not armed, so each method that needs the leader fails.
 func TestNothingIsPrivilegedUnlessStartHasArmedIt(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

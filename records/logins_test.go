@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// entry is what a test looks at in an entry of utmp; its size is the record's.
+// entry has the fields of an entry in utmp that a test checks. It has the entry's size.
 type entry struct {
 	Type    int16
 	_       int16

@@ -10,12 +10,12 @@ import (
 )
 
 // The manual page, the usage text and the code name the same options and exit
-// statuses. Who adds an option adds it to the tables in options.go, to usage,
-// and as an .It under OPTIONS to doc/capsu.1; this file need not change.
+// statuses. To add an option, add it to the tables in options.go, to Usage, and as an .It
+// under OPTIONS to doc/capsu.1. This file need not change.
 
 const page = "../doc/capsu.1"
 
-// option is a spelling and whether an argument follows it.
+// option is a spelling, and whether an argument follows it.
 type option map[string]bool
 
 func read(t *testing.T, path string) string {
@@ -27,8 +27,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// optionsOfTheCode reads what getopt_long is given, and the letters that
-// stand for long options.
+// optionsOfTheCode reads the tables for getopt_long, and the letters that stand for long
+// options.
 func optionsOfTheCode(t *testing.T) option {
 	t.Helper()
 	source := read(t, "options.go")
@@ -75,10 +75,9 @@ func optionsOfThePage(t *testing.T) option {
 	return all
 }
 
-// add takes a list of spellings apart: each may have an argument after
-// separator, and is written with dash less than it is typed. The dash alone,
-// which is no option for getopt_long, is left out. In a list of spellings the
-// argument may stand after the last one only.
+// add adds the options in a list of spellings. An argument may follow a spelling after
+// separator, or the last one only. The list writes a spelling without the leading dash. add
+// skips the dash alone, which is no option for getopt_long.
 func add(all option, list, separator, dash string) {
 	spellings := strings.Split(strings.ReplaceAll(list, " , ", ", "), ", ")
 	_, _, takes := strings.Cut(spellings[len(spellings)-1], separator)
@@ -114,7 +113,7 @@ func TestOptionsOfCodeUsageAndManualAgree(t *testing.T) {
 			}
 		}
 	}
-	// and what the tables say is what is read
+	// and Parse reads what the tables say
 	for name, takes := range code {
 		argv := []string{"capsu", name, "cap_kill"}
 		if _, err := Parse(argv, false); err != nil {
@@ -145,7 +144,7 @@ func TestExitStatusesOfCodeAndManualAgree(t *testing.T) {
 	}
 }
 
-// Each variable whose name decides something is in the manual.
+// The manual has each variable that the code treats by its name.
 func TestVariablesOfTheCodeAreInTheManual(t *testing.T) {
 	text := section(t, "ENVIRONMENT")
 	for _, name := range slices.Concat(notInherited, ofTheRuntime, alwaysSet, ofSSH, []string{"TERM", "POSIXLY_CORRECT", originalCommand}) {

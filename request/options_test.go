@@ -50,7 +50,7 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 	}
 }
 
-// POSIXLY_CORRECT: what follows the user is the shell's.
+// With POSIXLY_CORRECT all words after the user are for the shell.
 func TestTheUserEndsTheOptionsWhereThatIsAskedFor(t *testing.T) {
 	o, err := Parse([]string{"capsu", "-f", "ghost", "-l", "--", "-c"}, true)
 	want := Session{User: "ghost", Fast: true, Arguments: []string{"-l", "--", "-c"}}

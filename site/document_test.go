@@ -18,7 +18,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// part is what of a page stands between two lines.
+// part returns the text of a page between two lines.
 func part(t *testing.T, page, from, to string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page, from+"\n")
@@ -29,8 +29,8 @@ func part(t *testing.T, page, from, to string) string {
 	return text
 }
 
-// The page has each directive, in the order of the table, with its words and its
-// default, and no other.
+// The page has each directive with its words and its default, in the order of the table, and
+// no others.
 func TestManualPageAndTableAgree(t *testing.T) {
 	page := read(t, "../doc/capsu.conf.5")
 	entries := strings.Split(part(t, page, ".Ss Directives", ".Ss Blocks"), "\n.It Ic ")[1:]
@@ -72,7 +72,7 @@ func TestManualPageAndTableAgree(t *testing.T) {
 	if !slices.Equal(names, Names()) {
 		t.Errorf("the page has %q, the table %q", names, Names())
 	}
-	// what may not stand in a Target block
+	// the directives that cannot stand in a Target block
 	blocks := part(t, page, ".Ss Blocks", ".Sh RECOVERY")
 	for _, name := range Names() {
 		if said := strings.Contains(blocks, name); said != Early(name) {
@@ -102,7 +102,7 @@ func TestInstalledFileHasEveryDefaultInAComment(t *testing.T) {
 			t.Errorf("%s: %q, the default is %q", d.name, got, d.value)
 		}
 		if d.value != "" {
-			config(t, line[1:]) // with the # taken away it is a configuration
+			config(t, line[1:]) // without the # it is a configuration
 		}
 	}
 	if !slices.Equal(names, Names()) {
@@ -113,8 +113,7 @@ func TestInstalledFileHasEveryDefaultInAComment(t *testing.T) {
 	}
 }
 
-// doc/mod_cap.md speaks of the directives that mod_cap has, and names tests
-// that there are.
+// doc/mod_cap.md has mod_cap's directives, and names tests that exist.
 func TestModCapsDocumentIsAnsweredByTestsThatThereAre(t *testing.T) {
 	text := read(t, "../doc/mod_cap.md")
 	for _, name := range Names()[:3] {

@@ -11,7 +11,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// word stands for the policy's reading of CapabilityDefault.
+// word stands for the policy's check of CapabilityDefault.
 func word(text string) error {
 	if strings.Contains(text, "nonsense") {
 		return errors.New("no tuple")
@@ -19,7 +19,7 @@ func word(text string) error {
 	return nil
 }
 
-// somebody has a name and groups.
+// somebody returns a Who with a name and groups.
 func somebody(name string, groups ...string) *Who {
 	return NewWho(func(n string) (bool, error) { return n == name, nil },
 		func(g string) (bool, error) { return slices.Contains(groups, g), nil })
@@ -102,7 +102,7 @@ SessionGrace 0`
 	}
 }
 
-// AuthIdentity said whom modules see. It is read, and all is as without it.
+// AuthIdentity has no effect any more, but is still read.
 func TestAuthIdentityIsReadAndHasNoEffect(t *testing.T) {
 	const text = "authIdentity Guard\n<Caller a>\nAuthIdentity caller\n</Caller>\n"
 	with, without := decide(t, text, somebody("a"), nil), decide(t, "", somebody("a"), nil)
@@ -227,7 +227,7 @@ func TestFaultsNameFileLineAndObject(t *testing.T) {
 			t.Errorf("%q: %v, want %s", text, faults, want)
 		}
 	}
-	// who asks for all of them gets all of them
+	// Check returns all of them
 	if _, faults := parse(strings.NewReader("A\nPty on\n\x01\nB\n<Caller x>\n"), "f", word); len(faults) != 4 {
 		t.Errorf("%v", faults)
 	}
@@ -269,7 +269,7 @@ func TestSecurebitsAreTheModesThenRootRevokes(t *testing.T) {
 		{"CapabilitiesMode hybrid", 0, true, noRoot, ""},
 		{"CapabilitiesMode hybrid\nCapabilitiesRootRevoke off", 0, true, 0, ""},
 		{"CapabilitiesMode pure1e", 0, false, 0xef, ""},
-		{"CapabilitiesMode pure1e", 0x500, true, 0x5ef, ""}, // what may be executed is none of its business
+		{"CapabilitiesMode pure1e", 0x500, true, 0x5ef, ""}, // a mode keeps the bits that restrict what may be executed
 		{"CapabilitiesMode nopriv", 0xef, false, 0xef, ""},
 		{"CapabilitiesMode hybrid", 0xef, false, 0, "f:1: CapabilitiesMode hybrid: the securebits that capsu was started with (0xef) are locked"},
 		{"CapabilitiesMode pure1e", 0x02, false, 0, "f:1: CapabilitiesMode pure1e: the securebits"},
@@ -352,7 +352,7 @@ func FuzzParse(f *testing.F) {
 				if target == nil {
 					continue
 				}
-				// what is used before the target is known does not depend on it
+				// settings used before the target is known do not depend on it
 				early, err := c.Decide(caller, nil)
 				if err != nil {
 					t.Fatal(err)

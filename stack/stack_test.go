@@ -12,7 +12,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// services are the service files of a test.
+// services writes the service files of a test, and returns their directory.
 func services(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -36,7 +36,7 @@ func TestExitStatusOfEachFault(t *testing.T) {
 	}
 }
 
-// What PAM says of a target must not be told, what it says of itself must.
+// The caller must not see PAM's errors about a target, but must see those about the stack.
 func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 	for _, status := range []pam.Error{pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied, pam.ErrAcctExpired,
 		pam.ErrCredInsufficient, pam.ErrAuthinfoUnavail, pam.ErrSystem, pam.ErrIgnore, pam.ErrConv} {
@@ -57,7 +57,8 @@ func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 	}
 }
 
-// What a stack would have asked is for whoever can mend the stack.
+// The text of a refused prompt is for a caller who can mend the stack, not for the holder of
+// an ssh key.
 func TestARefusedPromptIsToldToThePersonAndNotToTheKeysHolder(t *testing.T) {
 	refused := &pamconv.Error{Call: "pam_authenticate", Status: pam.ErrConv, Conversation: &pamconv.PromptError{Text: "Token for ghost: "}}
 	err := authenticationFault("capsu", false, refused)

@@ -8,7 +8,7 @@ import (
 	"capsu/site"
 )
 
-// Packages that do not import each other agree by these.
+// These packages do not import each other, but must agree.
 func TestSiteAgreesWithItsNeighbours(t *testing.T) {
 	read, faults := site.Check(os.DevNull, policy.CheckWord)
 	if len(faults) != 0 {

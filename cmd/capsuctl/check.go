@@ -235,7 +235,7 @@ func exists(word string) bool {
 	return word == "*" || err == nil && u.Name == word
 }
 
-// checkName checks one word. reached is false if an earlier rule decides for everybody.
+// checkName checks one word. reached is false if an earlier rule names *.
 func (c *checker) checkName(line int, word string, reached bool) error {
 	if word == "*" {
 		if reached {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// helpOf is what a command prints of itself.
+// helpOf returns a command's help.
 func helpOf(t *testing.T, command func([]string) int) string {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -29,8 +29,8 @@ func helpOf(t *testing.T, command func([]string) int) string {
 	return text.String()
 }
 
-// The page has each command with each of its options, and no other; so has the
-// usage text its commands.
+// The page has each command with each of its options, and no others. The usage text has
+// each command.
 func TestManualPageAndCommandsAgree(t *testing.T) {
 	text, err := os.ReadFile("../../doc/capsuctl.8")
 	if err != nil {
