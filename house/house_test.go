@@ -165,7 +165,7 @@ func TestNoCircleOfCFiles(t *testing.T) {
 	}
 }
 
-// A document that names a test names one that there is.
+// Each test that a document names exists.
 func TestDocumentsNameTestsThatExist(t *testing.T) {
 	var sources strings.Builder
 	documents, _ := filepath.Glob("../*.md")
@@ -187,7 +187,7 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 		}
 		for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w{5,}`).FindAllString(string(text), -1) {
 			named++
-			if !strings.Contains(sources.String(), "func "+name) { // or the beginning of several
+			if !strings.Contains(sources.String(), "func "+name) { // or the beginning of several names
 				t.Errorf("%s: there is no %s", path, name)
 			}
 		}

@@ -15,13 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// plain raises nothing: the children of these tests are of the same uid.
+// plain raises nothing, since the children of these tests have the same uid.
 type plain struct{}
 
 func (plain) With(f func() error) error          { return f() }
 func (plain) WithOrWithout(f func() error) error { return f() }
 
-// Events of enum event and an order of enum order, front/wire.h.
+// These are values of enum event and enum order in front/wire.h.
 const (
 	eventTerm, eventInt, eventTstp, eventCont, eventWinch = 0, 2, 4, 8, 9
 	orderStop                                             = 0
@@ -38,7 +38,7 @@ func pairOf(t *testing.T) (*front.Front, int) {
 	return &front.Front{FD: fds[0]}, fds[1]
 }
 
-// session starts a shell's script as a session without a terminal of its own.
+// session starts a shell script as a session without a pseudo-terminal.
 func session(t *testing.T, script string) *Child {
 	t.Helper()
 	c := &Child{group: true, lead: -1, stops: -1, command: -1}
@@ -148,7 +148,7 @@ func TestAStopFromOutsideReachesTheSession(t *testing.T) {
 	time.AfterFunc(200*time.Millisecond, func() { unix.Write(theirs, []byte{eventTstp}) })
 	go func() {
 		wait := []unix.PollFd{{Fd: int32(theirs), Events: unix.POLLIN}}
-		unix.Poll(wait, 10000) // it has stopped
+		unix.Poll(wait, 10000) // the command has stopped
 		unix.Write(theirs, []byte{eventTerm})
 	}()
 	if r := ended(t, child, f, time.Second); r.By != unix.SIGTERM || r.Status != 15 {
@@ -166,7 +166,7 @@ func TestEndKillsAndWaits(t *testing.T) {
 	}
 }
 
-// led is a session whose leader is this test: a socket in its place.
+// led returns a session whose leader is this test, at the other end of the socket.
 func led(t *testing.T, script string) (c *Child, leader int) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
@@ -174,7 +174,7 @@ func led(t *testing.T, script string) (c *Child, leader int) {
 		t.Fatal(err)
 	}
 	c = session(t, script)
-	closeAll(c.stops) // a leader tells of stops
+	closeAll(c.stops) // with a leader it is not used
 	c.lead, c.stops = fds[0], -1
 	if c.command, err = unix.PidfdOpen(c.pid, 0); err != nil {
 		t.Fatal(err)
@@ -240,7 +240,7 @@ func TestASessionOnItsOwnTerminalEndsByItsLeadersWord(t *testing.T) {
 	}
 }
 
-// Without a transaction the child fails at its first step, says so, and is waited for.
+// Without a transaction the child fails at its first step, reports that, and is reaped.
 func TestAChildThatCannotBecomeTheSessionSaysAtWhichStep(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
 		f, theirs := pairOf(t)
@@ -262,13 +262,13 @@ func TestAChildThatCannotBecomeTheSessionSaysAtWhichStep(t *testing.T) {
 	}
 }
 
-// told is a report of the child, struct child_report, as bytes.
+// told returns a report of the child (struct child_report) as bytes.
 func told(step, errno uint32, want, got uint64) []byte {
 	b := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, step), errno)
 	return binary.NativeEndian.AppendUint64(binary.NativeEndian.AppendUint64(b, want), got)
 }
 
-// steps finds the number of a step by its name.
+// steps returns the number of a step by its name.
 func steps(t *testing.T, name string) uint32 {
 	t.Helper()
 	for n := range uint32(64) {
@@ -285,7 +285,7 @@ func TestTheReportOfAChild(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		messages [][]byte
-		want     string // of the error; nothing: the session runs
+		want     string // the error; "": the session runs
 		warned   string
 	}{
 		{name: "a session", messages: [][]byte{tuple, bounds}},
@@ -330,7 +330,7 @@ func TestTheReportOfAChild(t *testing.T) {
 	}
 }
 
-// A front that wants an end gives the child a moment to become the session, and no more.
+// After a termination request the child has a short time to become the session.
 func TestAFrontThatWantsAnEndDoesNotWaitForTheChild(t *testing.T) {
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {

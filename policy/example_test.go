@@ -9,8 +9,8 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// draft writes rules to a file. A file that decides about sessions must be
-// root's; Parameters.Draft accepts one's own.
+// draft writes rules to a file. A policy must be root's, but Parameters.Draft accepts a
+// file of any owner.
 func draft(rules string) (path string, remove func()) {
 	f, err := os.CreateTemp("", "capability.conf")
 	if err != nil {
@@ -23,7 +23,7 @@ func draft(rules string) (path string, remove func()) {
 	return f.Name(), func() { os.Remove(f.Name()) }
 }
 
-// The first rule that names the target decides, here by a group of the target's.
+// The first rule that names the target decides, here by one of their groups.
 func ExampleDecide() {
 	path, remove := draft(`
 ^cap_net_raw          alpha
@@ -58,7 +58,7 @@ func ExampleDecide_withoutARule() {
 	// ghost: no rule names the target, and CapabilityRequire is on
 }
 
-// Rules also returns the rules at fault, for a report of all of them.
+// Rules also returns faulty rules, so that a program can report all of them.
 func ExampleRules() {
 	path, remove := draft("^cap_net_raw alpha beta\nnet_raw ghost\n")
 	defer remove()
@@ -74,7 +74,7 @@ func ExampleRules() {
 	// 2 net_raw [ghost] unknown capability "net_raw"
 }
 
-// A tuple that is asked for must not go beyond what capsu's file permits.
+// A tuple must not exceed the permitted set of capsu's file.
 func ExampleBeyond() {
 	iab, err := policy.ParseIAB("^cap_net_raw,cap_kill")
 	if err != nil {

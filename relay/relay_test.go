@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ends are a caller's two descriptors, as seen from its own side.
+// ends has the caller's ends of two descriptors.
 type ends struct {
 	t        *testing.T
 	r        *Relay
@@ -19,8 +19,7 @@ type ends struct {
 	terminal *tty.Pty // the session's own
 }
 
-// carried makes a relay between two pipes, or with a terminal between two ends of one,
-// and the session's pseudo-terminal.
+// carried makes a relay between the session's pseudo-terminal and two pipes, or a terminal.
 func carried(t *testing.T, onTerminal bool) *ends {
 	t.Helper()
 	e := &ends{t: t}
@@ -53,7 +52,7 @@ func opened(t *testing.T) *tty.Pty {
 	return p
 }
 
-// turn polls and carries until what is true, or nothing happens any more.
+// turn polls and carries until what returns true, or nothing happens any more.
 func (e *ends) turn(what func() bool) (gone bool) {
 	e.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
@@ -62,7 +61,7 @@ func (e *ends) turn(what func() bool) (gone bool) {
 		}
 		var fds [3]unix.PollFd
 		e.r.Interests(fds[:])
-		unix.Poll(fds[:], 20) // a terminal hands on a moment after it has been written to
+		unix.Poll(fds[:], 20) // a terminal passes bytes on after a moment
 		if gone = e.r.Carry(fds[:]); gone {
 			return true
 		}
@@ -78,7 +77,7 @@ func (e *ends) write(fd int, text string) {
 	}
 }
 
-// reads collects what fd hands out while the relay turns, until it is want.
+// reads reads fd while the relay turns, until it has read want.
 func (e *ends) reads(fd int, want string) {
 	e.t.Helper()
 	unix.SetNonblock(fd, true)
@@ -111,7 +110,7 @@ func TestKeysOfATerminalAreTheSessions(t *testing.T) {
 	if !e.r.Resume() || !e.r.Keys() {
 		t.Error("a terminal has keys")
 	}
-	e.write(e.in, "\x03\r") // raw: no signal here; there it is a key again
+	e.write(e.in, "\x03\r") // raw mode: no signal in this terminal, but a key in the session's
 	e.turn(func() bool {
 		n, _ := unix.IoctlGetInt(e.terminal.Slave, unix.TIOCINQ)
 		return n > 0
@@ -154,7 +153,7 @@ func TestATerminalHasItsModesBackWhenTheSessionStops(t *testing.T) {
 	}
 }
 
-// A shell that has taken its terminal back has set its own modes.
+// The relay keeps the modes of a shell that has taken its terminal back.
 func TestModesThatAreNoLongerOursStay(t *testing.T) {
 	e := carried(t, true)
 	e.r.Resume()
@@ -187,8 +186,8 @@ func TestTheEndOfInputIsTypedAsAKey(t *testing.T) {
 	}
 }
 
-// reads0 waits until the session has been given what is typed; half a line is read only
-// once its end has come.
+// reads0 waits until the session has read what is typed. It reads half a line only once the
+// line's end has come.
 func (e *ends) reads0(typed string) {
 	e.t.Helper()
 	if strings.HasSuffix(typed, "\n") {
@@ -196,11 +195,11 @@ func (e *ends) reads0(typed string) {
 		return
 	}
 	e.turn(func() bool { return e.r.midline })
-	unix.Write(e.terminal.Master, []byte{4}) // what is left is an end of its own
+	unix.Write(e.terminal.Master, []byte{4}) // ends the rest of the line
 	e.reads(e.terminal.Slave, typed)
 }
 
-// The caller has gone: nobody reads what the session writes.
+// After the caller is gone, the relay drops what the session writes.
 func TestAReaderThatHasLeftIsTold(t *testing.T) {
 	e := carried(t, false)
 	e.r.Resume()
@@ -222,7 +221,7 @@ func TestATerminalThatHangsUpIsTold(t *testing.T) {
 	}
 }
 
-// A reader that does not read must not hold up the session, nor be owed an old screen.
+// A reader that does not read must not hold up the session, nor get an old screen later.
 func TestAReaderThatDoesNotReadKeepsNothing(t *testing.T) {
 	e := carried(t, false)
 	e.r.Resume()
@@ -250,7 +249,7 @@ func TestAReaderThatDoesNotReadKeepsNothing(t *testing.T) {
 		t.Errorf("waited %v for a reader that may be slow", waited)
 	}
 	e.r.Abandon()
-	e.turn(func() bool { // what is written now is for nobody
+	e.turn(func() bool { // the relay drops what is written now
 		select {
 		case <-done:
 			return true

@@ -55,7 +55,7 @@ RootTarget on
 	// root as a target: false (line 0, ); grace: 5s
 }
 
-// Check returns every fault of a file. With one fault capsu opens no session.
+// Check returns every fault in a file. With one fault capsu opens no session.
 func ExampleCheck() {
 	path, remove := draft("RootTarget perhaps\nCapabilityDefault net_raw\nPty auto\n")
 	defer remove()

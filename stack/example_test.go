@@ -8,8 +8,8 @@ import (
 	"capsu/stack"
 )
 
-// The modules of a service are those of its file, with those of the files that
-// it includes; each says what it needs beyond what capsu has for itself.
+// Read returns the modules in a service's file and in the files that it includes. Needs
+// returns what a module needs, besides the capabilities that capsu has for itself.
 func ExampleRead() {
 	dir, err := os.MkdirTemp("", "pam.d")
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package version says which version of capsu a program is.
+// Package version tells the version of capsu.
 //
-// The number stands in the file NUMBER and nowhere else: a script or a package
-// reads it there. The commit is what the Go command has noted in the program.
+// The number stands only in the file NUMBER, where scripts and packages read it. The Go
+// command has noted the commit in the program.
 //
-// The package needs no privilege and may be called from any thread. It does its
-// work when it is asked: a session pays nothing for it.
+// Nothing is privileged while it runs, and any thread may call it. It works only when
+// String is called, so a session pays nothing for it.
 package version
 
 import (
@@ -16,9 +16,9 @@ import (
 //go:embed NUMBER
 var number string
 
-// String is the number, and the commit in parentheses if it is known. A program
-// that was not built from exactly that commit says "-dirty" after it: a report of
-// a fault must not name the wrong source.
+// String returns the number, and the commit in parentheses if it is known. "-dirty" after
+// it says that the source had changes beyond the commit, so that a report of a fault does
+// not name the wrong source.
 func String() string {
 	info, _ := debug.ReadBuildInfo()
 	return text(info)

@@ -28,7 +28,7 @@ func TestTheCommitIsShownIfItIsKnown(t *testing.T) {
 	}
 }
 
-// A change log that has no section for this version is one that nobody has kept.
+// The change log must have a section for this version.
 func TestTheChangeLogHasThisVersion(t *testing.T) {
 	log, err := os.ReadFile("../CHANGELOG.md")
 	if err != nil {
