@@ -62,34 +62,34 @@ func (e *environment) list() []string {
 // the caller's environment, entries as found. left has the variables that modules have set
 // in the monitor's environment; a fresh environment drops them like the caller's. pam is
 // the PAM environment, which comes last.
-func (o *Session) Environment(caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
+func (s *Session) Environment(caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
 	keep := map[string]bool{"TERM": true}
-	for _, name := range o.Whitelist {
+	for _, name := range s.Whitelist {
 		keep[name] = !slices.Contains(alwaysSet, name)
 	}
 	var e environment
 	for _, entry := range caller {
-		if name, _, _ := strings.Cut(entry, "="); !o.Fresh() || keep[name] || o.Forced && isOfSSH(name) {
+		if name, _, _ := strings.Cut(entry, "="); !s.Fresh() || keep[name] || s.Forced && isOfSSH(name) {
 			e.add(entry)
 		}
 	}
-	if !o.Fresh() {
+	if !s.Fresh() {
 		for _, entry := range left {
 			e.add(entry)
 		}
 	}
 	e.remove(ofTheRuntime...)
-	if o.Forced {
+	if s.Forced {
 		e.remove(originalCommand)
 	}
-	if !o.Preserves() {
+	if !s.Preserves() {
 		e.remove(notInherited...)
-		if o.Fresh() || defs.AlwaysSetPath() {
+		if s.Fresh() || defs.AlwaysSetPath() {
 			e.set("PATH", defs.Path(u.UID))
 		}
 		e.set("HOME", u.Home)
 		e.set("SHELL", shell)
-		if o.Fresh() || u.UID != 0 {
+		if s.Fresh() || u.UID != 0 {
 			e.set("USER", u.Name)
 			e.set("LOGNAME", u.Name)
 		}
@@ -128,17 +128,17 @@ func ShellOf(asked string, u *account.User, rootCalls bool) (shell string, ignor
 }
 
 // Argv returns the shell's argv.
-func (o *Session) Argv(shell string) []string {
+func (s *Session) Argv(shell string) []string {
 	name := path.Base(shell)
-	if o.Login {
+	if s.Login {
 		name = "-" + name
 	}
 	args := []string{name}
-	if o.Fast {
+	if s.Fast {
 		args = append(args, "-f")
 	}
-	if o.HasCommand {
-		args = append(args, "-c", o.Command)
+	if s.HasCommand {
+		args = append(args, "-c", s.Command)
 	}
-	return append(args, o.Arguments...)
+	return append(args, s.Arguments...)
 }

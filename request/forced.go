@@ -29,10 +29,10 @@ func isOfSSH(name string) bool {
 	return strings.HasPrefix(name, "LC_") || slices.Contains(ofSSH, name)
 }
 
-// Force returns o with what the ssh client asks for: its command, which may be empty, or a
+// Force returns s with what the ssh client asks for: its command, which may be empty, or a
 // login if there is a terminal. It fails if there is neither.
-func (o *Session) Force(environ []string, terminal bool) (*Session, error) {
-	asked := *o
+func (s *Session) Force(environ []string, terminal bool) (*Session, error) {
+	asked := *s
 	command, isCommand := Value(environ, originalCommand)
 	switch {
 	case isCommand:
@@ -58,13 +58,13 @@ func withSFTP(command string) string {
 
 // ServiceOf returns the PAM service: that of --service if it is allowed, otherwise capsu-l
 // for a login and capsu for other sessions.
-func (o *Session) ServiceOf(allowed []string) (string, error) {
+func (s *Session) ServiceOf(allowed []string) (string, error) {
 	switch {
-	case o.Service != "" && !slices.Contains(allowed, o.Service):
-		return "", say.Hinted("Services in "+site.DefaultFile+" says which may be named", "--service %s: may not be named", o.Service)
-	case o.Service != "":
-		return o.Service, nil
-	case o.Login:
+	case s.Service != "" && !slices.Contains(allowed, s.Service):
+		return "", say.Hinted("Services in "+site.DefaultFile+" says which may be named", "--service %s: may not be named", s.Service)
+	case s.Service != "":
+		return s.Service, nil
+	case s.Login:
 		return "capsu-l", nil
 	}
 	return "capsu", nil

@@ -129,10 +129,10 @@ type Session struct {
 }
 
 // Fresh tells whether the session has a fresh environment and starts in the target's home.
-func (o *Session) Fresh() bool { return o.Login || o.Forced }
+func (s *Session) Fresh() bool { return s.Login || s.Forced }
 
 // Preserves tells whether the session has the caller's environment.
-func (o *Session) Preserves() bool { return o.Preserve && !o.Login }
+func (s *Session) Preserves() bool { return s.Preserve && !s.Login }
 
 // UsageError says what is wrong with the command line.
 type UsageError struct{ what string }
@@ -165,13 +165,13 @@ func Parse(argv []string, posix bool) (Options, error) {
 }
 
 // check refuses options that contradict each other, with a sentence for each pair.
-func (o *Session) check() error {
+func (s *Session) check() error {
 	switch {
-	case o.User == "":
+	case s.User == "":
 		return &UsageError{"user: empty name"}
-	case o.Preserve && o.Whitelist != nil:
+	case s.Preserve && s.Whitelist != nil:
 		return &UsageError{"-m and -w: cannot be combined, -w names what --login keeps"}
-	case o.Pty && o.NoPty:
+	case s.Pty && s.NoPty:
 		return &UsageError{"-P and -T: cannot be combined"}
 	}
 	return nil
@@ -179,15 +179,15 @@ func (o *Session) check() error {
 
 // checkForced refuses options that look as if they restricted the commands of the key's
 // holder, but do not.
-func (o *Session) checkForced(named bool) error {
+func (s *Session) checkForced(named bool) error {
 	switch {
 	case !named:
 		return &UsageError{"--forced-command: missing argument: USER"}
-	case o.HasCommand:
+	case s.HasCommand:
 		return &UsageError{"--forced-command and -c: cannot be combined, the command is the ssh client's"}
-	case len(o.Arguments) > 0:
+	case len(s.Arguments) > 0:
 		return &UsageError{"--forced-command: takes no arguments after the user, the command is the ssh client's"}
-	case o.Preserve:
+	case s.Preserve:
 		return &UsageError{"--forced-command and -m: cannot be combined, the environment is made afresh"}
 	}
 	return nil
