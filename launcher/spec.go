@@ -130,8 +130,8 @@ func (a *arena) list(texts []string) **C.char {
 	// SAFETY: the memory has room for n pointers, the last one NULL, as execve needs.
 	p := C.calloc(C.size_t(n), C.size_t(unsafe.Sizeof((*C.char)(nil))))
 	a.owned = append(a.owned, p)
-	for i, s := range texts {
-		unsafe.Slice((**C.char)(p), n)[i] = a.text(s)
+	for i, text := range texts {
+		unsafe.Slice((**C.char)(p), n)[i] = a.text(text)
 	}
 	return (**C.char)(p)
 }

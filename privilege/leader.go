@@ -31,7 +31,6 @@ const Nobody = ^uint32(0)
 // Leader is the one privileged thread of this process.
 type Leader struct {
 	permitted uint64
-	raised    bool // within With
 	calling   bool // within Call
 	compared  bool // within Call: the last PAM call has been compared
 	gid       uint32
@@ -75,10 +74,7 @@ func (l *Leader) With(f func() error) (err error) {
 	if err != nil {
 		return err
 	}
-	outer := l.raised
-	l.raised = true
 	defer func() {
-		l.raised = outer
 		_, e := effective(before)
 		err = errors.Join(err, e)
 	}()

@@ -89,8 +89,8 @@ func (s *Settings) All() []Origin {
 
 // Fault adds a directive, its value, file and line to an error.
 func (s *Settings) Fault(directive string, err error) error {
-	o := s.origins[directive]
-	return &trustedfile.Error{File: s.file, Line: o.Line, Err: &settingError{directive, o.Value, err}}
+	origin := s.origins[directive]
+	return &trustedfile.Error{File: s.file, Line: origin.Line, Err: &settingError{directive, origin.Value, err}}
 }
 
 type settingError struct {
@@ -146,8 +146,8 @@ func defaults(file string) *Settings {
 		}
 		s.origins[d.name] = Origin{Directive: d.name, Value: d.value}
 	}
-	o := s.origins["CapabilitiesSet"]
-	o.Value = strings.Join(capability.Names(s.MonitorSet), " ")
-	s.origins["CapabilitiesSet"] = o
+	origin := s.origins["CapabilitiesSet"]
+	origin.Value = strings.Join(capability.Names(s.MonitorSet), " ")
+	s.origins["CapabilitiesSet"] = origin
 	return s
 }
