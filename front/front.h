@@ -15,7 +15,7 @@
 /* Why there is no monitor, or why it cannot open a session. */
 enum fault {
 	FAULT_NONE,
-	FAULT_NO_PROC,     /* /proc/self/exe cannot be looked at */
+	FAULT_NO_PROC,     /* stat(2) of /proc/self/exe fails */
 	FAULT_SETID,       /* the program file has a setuid or setgid bit */
 	FAULT_NO_FILECAPS, /* the program file carries no capabilities */
 	FAULT_NO_PRIVILEGE,/* setuid, setgid or setpcap is not permitted */
@@ -68,7 +68,7 @@ void start_refuse(const char *what, const char *hint) __attribute__((noreturn));
 void limits_check(void);
 int limits_replace(void);
 
-/* front_run is the front, from the fork to its exit. */
+/* front_run runs the front, from the fork to its exit. */
 void front_run(int sock, pid_t monitor) __attribute__((noreturn));
 
 /* The ways out of the front, in leave.c. front_leave ends by the caller's signal and

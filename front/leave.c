@@ -18,8 +18,8 @@
 
 #define HINT "capsu: hint: the system log may tell an administrator why\n"
 
-static struct termios modes; /* of the terminal on tty, -1 without one */
-static int tty = -1;
+static struct termios modes; /* of the terminal, as found */
+static int tty = -1;         /* the terminal's descriptor, or -1 */
 
 void front_find_terminal(void)
 {

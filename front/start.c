@@ -53,7 +53,7 @@ static void open_standard_descriptors(void)
 		}
 		/* the lowest free number is fd: those below it are open */
 		if (open("/dev/null", way) != fd)
-			_exit(1); /* no descriptor to say it on */
+			_exit(1); /* there is no descriptor for a message */
 	}
 }
 

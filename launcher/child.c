@@ -119,7 +119,7 @@ static void verify(const struct child_spec *s, struct sets tuple, uint64_t amb, 
 		child_fail(s, CHILD_VERIFY_UID);
 	for (int i = 0; i < 3; i++)
 		child_expect(s, CHILD_VERIFY_UID, s->uid, u[i]), child_expect(s, CHILD_VERIFY_GID, s->gid, g[i]);
-	int n = getgroups(65536, groups); /* -1 agrees with no number of groups */
+	int n = getgroups(65536, groups); /* on failure -1, which differs from any number of groups */
 	child_expect(s, CHILD_VERIFY_GROUPS, s->ngroups, (uint64_t)n);
 	for (int i = 0; i < n; i++)
 		child_expect(s, CHILD_VERIFY_GROUPS, s->groups[i], groups[i]);

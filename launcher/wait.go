@@ -19,7 +19,7 @@ type Result struct {
 	By unix.Signal
 }
 
-// What Wait polls.
+// The descriptors that Wait polls.
 const (
 	onEnd    = iota // our child's pidfd
 	onChange        // the socket to the leader, or Child.stops

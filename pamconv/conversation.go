@@ -18,8 +18,8 @@ const maxReply = 512
 
 // Conversation answers the messages of PAM modules (pam_conv(3)). It prints texts, and
 // answers a prompt with a line from the caller's terminal, or from standard input if that
-// is not a terminal. It does what misc_conv(3) does, but treats as faults a NUL byte, a
-// reply that is too long and an unknown style.
+// is not a terminal. It does what misc_conv(3) does, but fails for faulty answers that
+// misc_conv lets pass.
 type Conversation struct {
 	In, Out, Err int // descriptors: answers, TEXT_INFO, prompts and ERROR_MSG
 

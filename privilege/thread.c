@@ -101,7 +101,7 @@ static void *run_powerless(void *p)
 	if (PERSIST(become_powerless()) < 0)
 		die("a thread that keeps its privilege");
 	atomic_fetch_add(&registered, 1);
-	sem_post(&b->powerless); /* b is gone from here on */
+	sem_post(&b->powerless); /* from here on b may be gone: it is on the maker's stack */
 	pthread_cleanup_push(unregister, NULL);
 	arg = run(arg);
 	pthread_cleanup_pop(1);

@@ -21,7 +21,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// DefaultFile is the site configuration.
+// DefaultFile is the path of the site configuration.
 const DefaultFile = "/etc/capsu.conf"
 
 // Closing is the built-in set of capabilities that the monitor keeps while the session

@@ -1,8 +1,7 @@
-/* A PAM module for tests: sends the messages that its arguments name, in one
- * call, and succeeds if the conversation behaved. Arguments: off, on, info,
- * error, strange (an unknown style), many (33 messages), none (0 messages),
- * fails (the conversation must fail and hand out nothing), ANSWER=text (what
- * every prompt must be answered with). */
+/* A PAM module for tests. It sends the messages that its arguments name, in one call, and
+ * succeeds if the conversation does as they say. Arguments: off, on, info, error, strange
+ * (an unknown style), many (33 messages), none (0 messages), fails (the conversation must
+ * fail and return no answer), ANSWER=text (the answer to every prompt must be text). */
 #include <security/pam_appl.h>
 #include <security/pam_modules.h>
 #include <stdlib.h>
