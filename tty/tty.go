@@ -62,7 +62,22 @@ func (m *Modes) change(apply func() error) error {
 		return err
 	}
 	m.set = true
-	return ioctl(m.FD, unix.TCGETS, unsafe.Pointer(&m.ours))
+	if err := ioctl(m.FD, unix.TCGETS, unsafe.Pointer(&m.ours)); err != nil {
+		m.set = false
+		m.putBack(unix.TCSETS)
+		return err
+	}
+	return nil
+}
+
+// putBack sets the modes that were found. It tries three times: a terminal left without
+// echo is worth the trouble.
+func (m *Modes) putBack(how uint) {
+	for range 3 {
+		if ioctl(m.FD, how, unsafe.Pointer(&m.found)) == nil {
+			return
+		}
+	}
 }
 
 // Restore restores the modes found. flush discards input that was typed and not read, so
@@ -81,12 +96,7 @@ func (m *Modes) Restore(flush bool) {
 	if flush {
 		how = unix.TCSETSF
 	}
-	// Three tries, since a terminal must not stay without echo.
-	for range 3 {
-		if ioctl(m.FD, how, unsafe.Pointer(&m.found)) == nil {
-			return
-		}
-	}
+	m.putBack(how)
 }
 
 // Foreground tells whether this process is in the foreground process group of a terminal.
