@@ -69,7 +69,8 @@ func run(asked *request.Session, start *front.Start, v *voice) (ended *launcher.
 }
 
 // settle ends the start: the leader becomes the guard (when root calls it stays uid 0), with
-// nothing effective, and no other thread has privilege. Then it finds the caller, the site's settings for them, the name of the target and the service.
+// nothing effective, and no other thread has privilege. Then it finds the caller, the site's
+// settings for them, the name of the target and the service.
 func (s *session) settle() (err error) {
 	if s.leader, err = privilege.Settle(); err != nil {
 		return err
