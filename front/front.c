@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The signals that are passed on: the event if a process has sent it, and the event if the
- * kernel has, for a key. The first ENDS of them are termination requests. */
+/* The signals that are passed on, with two events: one for a signal that a process has sent,
+ * one for a signal that the kernel has sent (a key, mostly). The first ENDS of them are termination requests. */
 static const struct {
 	int sig;
 	enum event sent, key;
@@ -140,7 +140,7 @@ static unsigned pass_on(int sock, unsigned waiting)
 }
 
 /* Tells whether the monitor has not read a termination request for PATIENCE turns. It has
- * read all if nothing waits to be sent or, by SIOCOUTQ (unix(7)), to be read. */
+ * read all if nothing waits to be sent and, by SIOCOUTQ (unix(7)), nothing waits to be read. */
 static int monitor_hangs(int sock, unsigned waiting)
 {
 	struct timespec t;
@@ -159,7 +159,7 @@ static int monitor_hangs(int sock, unsigned waiting)
 	return unheard.turns > PATIENCE;
 }
 
-/* Passes on signals and orders until the monitor is gone or hangs. */
+/* Passes signals on to the monitor and obeys its orders, until the monitor is gone or hangs. */
 static void serve(int sock, int signals, int monitor)
 {
 	struct pollfd fds[] = {{signals, POLLIN, 0}, {monitor, POLLIN, 0}, {sock, POLLIN, 0}};

@@ -1,9 +1,10 @@
 /*
  * ids.c - the C library's functions that read and change uids, for two reasons.
  *
- * First, glibc's own change every thread of the process, and abort it if one cannot.
- * These change the calling thread alone, as setfsuid(2) does. glibc's initgroups and
- * ruserok call glibc's own, so the program defines them too (gids.c, rhosts.c).
+ * First, glibc's functions change every thread of the process, and abort the process if one
+ * thread cannot change. The functions here change the calling thread alone, as setfsuid(2)
+ * does. glibc's initgroups and ruserok call glibc's own functions and not these, so the
+ * program defines initgroups and ruserok too (gids.c, rhosts.c).
  *
  * Second, the leader's real uid is the guard's while modules run, because a process may
  * signal another of the same real uid. Modules see the caller's uid there, as under su:
@@ -12,8 +13,9 @@
  *
  * MUST follow the kernel's rules (setuid(2), setreuid(2), setresuid(2)) as if
  *   the real uid were the caller's.
- * MUST let no real or saved uid of the leader be the caller's.
- * MUST call the C library's in a process that is not armed.
+ * The leader's real and saved uid MUST never be the caller's.
+ * MUST call the C library's in a process that is not armed, except getuid, getresuid and
+ *   setfsuid, which always make the raw call.
  */
 #define _GNU_SOURCE
 #include "interpose.h"
@@ -65,14 +67,14 @@ static long call_by_right(long number, uid_t r, uid_t e, uid_t s)
 	return done;
 }
 
-/* Changes the leader's uids to those that a module asks for; want.e may be SAME. may
- * tells whether the kernel's rules allow it. */
-static int change(struct ids want, int may)
+/* Changes the leader's uids to those that a module asks for; want.e may be SAME.
+ * allowed tells whether the kernel's rules allow it. */
+static int change(struct ids want, int allowed)
 {
 	struct ids k = want;
 	uid_t e = want.e == SAME ? privilege_ids().e : want.e;
 
-	if (!may) {
+	if (!allowed) {
 		errno = EPERM;
 		return -1;
 	}
@@ -113,11 +115,11 @@ int module_setresuid(uid_t r, uid_t e, uid_t s)
 int module_setreuid(uid_t r, uid_t e)
 {
 	struct ids now = seen_ids(), want = ids_with(now, r, e, SAME);
-	int may = is_effective(CAP_SETUID) || ((r == SAME || r == now.r || r == now.e) && one_of(e, now));
+	int allowed = is_effective(CAP_SETUID) || ((r == SAME || r == now.r || r == now.e) && one_of(e, now));
 
 	if (r != SAME || (e != SAME && e != now.r))
 		want.s = want.e;
-	return change(want, may);
+	return change(want, allowed);
 }
 
 int module_setuid(uid_t uid)
@@ -143,9 +145,10 @@ int module_setfsuid(uid_t uid)
 	return before;
 }
 
-/* FROM_MODULE tells whether a module's call needs the rules above. If root calls, every
- * uid is 0 and it does not. It notes the calling code, so that a message can name the
- * module that has left other ids than it found. */
+/* FROM_MODULE tells whether a call needs the rules above: a module makes it, on the leader,
+ * and root is not capsu's caller (then the kernel's real uid is the caller's already). In a
+ * module's call it also notes the calling code, so that a message can name the module that
+ * has left other ids than it found. */
 #define FROM_MODULE() (privilege_modules_run() && (privilege.changed_from = __builtin_return_address(0), privilege.caller != 0))
 
 uid_t getuid(void)

@@ -3,9 +3,10 @@
 // functions.
 //
 // Modules call these functions while the leader has the privilege of Leader.Call
-// (package privilege). On the leader two of them raise CAP_SETUID for a moment, for
-// changes of ids that the kernel would allow under su. Call the package's Go functions
-// on the leader.
+// (package privilege). On the leader setuid, seteuid, setreuid, setresuid and setfsuid raise
+// CAP_SETUID for a moment (call_by_right in ids.c), for changes of uids that the kernel would
+// allow under su. A module's child raises too (fork.c). Call the package's Go functions on
+// the leader.
 package interpose
 
 /*

@@ -6,7 +6,8 @@
  * that it has under su (fork.c, spawn.c, rhosts.c). Changes that it makes to
  * environment and signals reach the session (left.c).
  *
- * Before privilege_arm, and so in a test binary, the functions call the C library's.
+ * Before privilege_arm, and so in a test binary, the functions call the C library's;
+ * getuid, getresuid and setfsuid always make the raw call.
  */
 #ifndef CAPSU_INTERPOSE_H
 #define CAPSU_INTERPOSE_H

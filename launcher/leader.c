@@ -1,17 +1,17 @@
 /*
- * leader.c - the leader of a session on a pseudo-terminal, in the child; and the signal
- * handler of the monitor for a session without a leader.
+ * leader.c - the session leader of a session on a pseudo-terminal, in the child; and the
+ * signal handler of the monitor for a session without a session leader.
  *
  * If the command led its session, it would be alone in an orphaned process group, which
- * the kernel does not stop: no Ctrl-Z. So the leader stays, with the target's ids and
+ * the kernel does not stop: no Ctrl-Z. So the session leader stays, with the target's ids and
  * nothing else. The command is its child, in a process group of its own.
  *
- * The rules of child.c hold. And the leader
+ * The rules of child.c hold. And the session leader
  * MUST have no capability, and MUST NOT be dumpable: its memory is a copy of the
  *   monitor's. (The child is not dumpable until it executes the shell.)
  * MUST NOT reap the command: as long as its pid is taken, the monitor's signals reach no
  *   other process.
- * MUST NOT end before the monitor has read all output: the leader's end hangs up the
+ * MUST NOT end before the monitor has read all output: its end hangs up the
  *   terminal, and the kernel drops unread output.
  */
 #define _GNU_SOURCE
@@ -49,8 +49,8 @@ static int set_foreground(pid_t group)
 }
 
 /* Moves the session to the foreground or background of its terminal. In the background the
- * leader's group has the terminal, so that a process that wants it stops. In the foreground
- * the group that had it before gets it back; if that is gone, the command's group. */
+ * session leader's group has the terminal, so that a process that wants it stops. In the
+ * foreground the group that had it before, or else the command's group, gets it back. */
 static void move_session(pid_t command, int foreground)
 {
 	static pid_t was;

@@ -18,8 +18,8 @@ import (
 const pidfdProcessGroup = 1 << 2
 
 // kill sends a signal to the command's process group if it has one of its own, otherwise
-// to the command. It cannot hit another process: neither we have reaped our child, nor the
-// leader, which never does, the command.
+// to the command. It cannot hit another process. We have not reaped our child, and the
+// session leader never reaps the command, so both pids are still taken.
 func (c *Child) kill(sig unix.Signal) error {
 	switch {
 	case c.command >= 0:
@@ -36,7 +36,7 @@ func (c *Child) kill(sig unix.Signal) error {
 }
 
 // signal sends signals to the session, with privilege if there is any, since the session
-// may have changed its uid. SIGKILL goes to the leader, too.
+// may have changed its uid. SIGKILL goes to the session leader, too.
 func signal(l Raiser, c *Child, signals ...unix.Signal) error {
 	return l.WithOrWithout(func() error {
 		for _, sig := range signals {
@@ -53,8 +53,8 @@ func signal(l Raiser, c *Child, signals ...unix.Signal) error {
 	})
 }
 
-// resume continues the session after a stop. A leader continues the command. Without one,
-// if the command is in our process group, resume continues that group.
+// resume continues the session after a stop. A session leader continues the command. Without
+// one, if the command is in our process group, resume continues that group.
 func resume(l Raiser, c *Child, foreground bool) error {
 	if c.lead >= 0 {
 		order := []byte{C.LEAD_BACKGROUND}
@@ -80,14 +80,14 @@ func resume(l Raiser, c *Child, foreground bool) error {
 	return l.With(func() error { return wrap("kill", c.kill(unix.SIGCONT)) })
 }
 
-// takeStatus returns how the command has stopped or ended, and whether that is new. over
-// says that our child has ended; takeStatus then reaps it, unless the leader has reported.
+// takeStatus returns how the command has stopped or ended, and whether that is new. over says
+// that our child has ended; takeStatus then reaps it, unless the session leader has reported.
 func (c *Child) takeStatus(over bool) (status unix.WaitStatus, news bool, err error) {
 	if c.lead >= 0 {
 		for reported, more := c.takeReport(); more; reported, more = c.takeReport() {
 			status, news = reported, true
 		}
-		if news || !over { // otherwise the leader has been killed
+		if news || !over { // otherwise the session leader has been killed
 			return status, news, nil
 		}
 	} else {
@@ -104,10 +104,10 @@ func (c *Child) takeStatus(over bool) (status unix.WaitStatus, news bool, err er
 	}
 }
 
-// takeReport takes one struct lead_report of the leader, as a status of wait(2).
+// takeReport takes one struct lead_report of the session leader, as a status of wait(2).
 func (c *Child) takeReport() (status unix.WaitStatus, news bool) {
 	var r C.struct_lead_report
-	// SAFETY: the leader sends this struct, whole, as one message.
+	// SAFETY: the session leader sends this struct, whole, as one message.
 	whole := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
 	if n, err := unix.Read(c.lead, whole); err != nil || n != len(whole) {
 		return 0, false
@@ -124,7 +124,7 @@ func (c *Child) takeReport() (status unix.WaitStatus, news bool) {
 	return 0, false
 }
 
-// endLeader ends the leader after the command has ended, and reaps it. The kernel then
+// endLeader ends the session leader after the command has ended, and reaps it. The kernel then
 // hangs up the terminal for processes that the session has left there.
 func endLeader(l Raiser, c *Child) error {
 	if c.reaped {

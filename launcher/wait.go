@@ -22,7 +22,7 @@ type Result struct {
 // The descriptors that Wait polls.
 const (
 	onEnd    = iota // our child's pidfd
-	onChange        // the socket to the leader, or Child.stops
+	onChange        // the socket to the session leader, or Child.stops
 	onFront
 	onRelay // three of relay's or remote's
 	polled  = onRelay + 3
@@ -45,13 +45,12 @@ type waiting struct {
 }
 
 // Wait waits until the session has ended. It must run on the leader, which has nothing
-// effective except while it signals the session. It waits for c only, since modules may
-// have children of their own.
+// effective except while it signals the session. It waits for c only: modules may have children.
 //
-// If SIGTERM or SIGHUP comes from the front, Wait sends it to the session, and SIGKILL
-// after grace. SIGINT, SIGQUIT and SIGTSTP are passed on unless the session has got the
-// key itself. If the session stops, the front stops too; if the front is continued, so is
-// the session. If Wait fails, it ends the session first.
+// SIGTERM or SIGHUP of the front ends the session, and so does SIGHUP if the relay or a remote
+// end is gone; SIGKILL follows after grace. SIGINT, SIGQUIT and SIGTSTP are passed on unless
+// the session has got the key. If the session stops, the front stops too; if the front is
+// continued, so is the session. If Wait fails, it ends the session first.
 func Wait(l Raiser, c *Child, f *front.Front, grace time.Duration) (*Result, error) {
 	w := &waiting{l: l, c: c, front: f, grace: grace, foreground: c.terminal == nil || c.foreground}
 	if c.terminal != nil {
@@ -67,12 +66,12 @@ func Wait(l Raiser, c *Child, f *front.Front, grace time.Duration) (*Result, err
 	if err != nil {
 		return nil, errors.Join(err, End(l, c))
 	}
-	f.WantsEnd() // drops requests to end the session, which has ended
+	f.WantsEnd() // drops a request to end the session, which has ended
 	c.close()
 	return &w.result, nil
 }
 
-// step waits for one event, and handles it.
+// step waits until something happens or a time is over, and handles all that has happened.
 func (w *waiting) step() error {
 	timeout := -1
 	switch {
@@ -142,17 +141,18 @@ func (w *waiting) handleChange() error {
 	if w.relay == nil {
 		return nil
 	}
-	w.relay.Drain() // before the leader ends: the kernel then drops unread output
+	// Drain first: when the session leader ends, the kernel drops unread output.
+	w.relay.Drain()
 	return endLeader(w.l, w.c)
 }
 
-// handleStop stops the front after the command has stopped by sig.
+// handleStop handles a stop of the command by sig: it resumes the session or stops the front.
 func (w *waiting) handleStop(sig unix.Signal) error {
 	switch {
 	case w.result.By != 0: // the session is to end
 		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil && (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && tty.Foreground(0):
-		// The command wants the terminal, which is in our foreground by now.
+		// The command wants the terminal, and we are in the foreground of the caller's terminal by now.
 		w.foreground = w.relay.Resume()
 		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil:
@@ -198,8 +198,8 @@ func (w *waiting) handleContinue() error {
 	return resume(w.l, w.c, foreground)
 }
 
-// passOn passes SIGINT, SIGQUIT or SIGTSTP on to the session. A SIGTSTP from a process is
-// passed on as a signal that stops for sure: the sender wants the session stopped.
+// passOn passes SIGINT, SIGQUIT or SIGTSTP on to the session. A SIGTSTP that is not typed into
+// the session's terminal becomes SIGSTOP, also that of a key: it stops for sure.
 func (w *waiting) passOn(e front.Event) error {
 	sig := e.Signal
 	switch {

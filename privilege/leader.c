@@ -2,12 +2,15 @@
  * leader.c - the leader's ids, sets and securebits at each stage. SECURITY.md has
  * the table.
  *
- * While modules run, the leader's uids are guard/0/0: a module sheds privilege by
- * leaving uid 0, as under su, and only root can signal the leader. Between calls the
- * leader is the guard, or guard/target/guard once the target is known: with the
- * target's effective uid kill(2) and the parent-death signal reach the session.
+ * While modules run, the leader's uids (real/effective/saved) are guard/0/0; for a target
+ * with uid 0, from the stage credentials on, guard/0/guard. So a module sheds privilege by
+ * leaving uid 0, as under su, and only root can signal the leader. Between calls the leader
+ * is the guard; from the stage credentials on it is guard/target/guard: with the target's
+ * effective uid kill(2) and the parent-death signal reach the session. When root calls, all
+ * uids are 0; after privilege_give_up they are guard/target/guard between calls.
  *
- * MUST run on the leader: each function checks that.
+ * MUST run on the leader: each privilege_ function that changes something checks that,
+ *   before it changes the state.
  * MUST leave Effective empty between calls.
  * MUST change uids between calls only with SECBIT_NO_SETUID_FIXUP on: without it a
  *   change from uid 0 empties Permitted.
@@ -41,7 +44,8 @@ int leader_become(struct ids want)
 	return (int)raw(SYS_setresuid, want.r, want.e, want.s);
 }
 
-/* A locked NO_SETUID_FIXUP stays as it is; any other locked bit that differs is an error. */
+/* KEEP_CAPS stays, and so does NO_SETUID_FIXUP if the host has locked it on. If any other
+ * locked bit differs, the kernel refuses the change. */
 int leader_set_bits(int want)
 {
 	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
@@ -74,22 +78,23 @@ static int keep_permitted(int on)
 
 int leader_bits_between(void)
 {
-	int fixup_off = privilege.caller != 0 || keeps_by_bit();
+	int no_fixup = privilege.caller != 0 || keeps_by_bit();
 
-	return privilege.securebits | (fixup_off ? SECBIT_NO_SETUID_FIXUP : 0);
+	return privilege.securebits | (no_fixup ? SECBIT_NO_SETUID_FIXUP : 0);
 }
 
 static int bits_during(void)
 {
 	/* Without CAP_SETPCAP the bit stays on; enter then withholds OVER_FILES. */
-	int fixup_off = keeps_by_bit() && !(privilege.permitted & BIT(CAP_SETPCAP));
+	int no_fixup = keeps_by_bit() && !(privilege.permitted & BIT(CAP_SETPCAP));
 
-	return privilege.caller == 0 ? privilege.securebits | (fixup_off ? SECBIT_NO_SETUID_FIXUP : 0)
+	return privilege.caller == 0 ? privilege.securebits | (no_fixup ? SECBIT_NO_SETUID_FIXUP : 0)
 	                             : (privilege.securebits | SECBIT_NOROOT) & ~SECBIT_NO_SETUID_FIXUP;
 }
 
-/* The leader needs two capabilities to change to uid 0 and back. CapabilitiesSet may
- * have taken them; the leader then closes the session as the guard. */
+/* To change to uid 0 and back the leader needs CAP_SETUID, and unless root calls
+ * CAP_SETPCAP. CapabilitiesSet may have taken them; the leader then closes the session as
+ * the guard. A root caller's monitor that has kept uid 0 changes nothing and needs none. */
 int privilege_may_act_as_root(void)
 {
 	static const uint64_t needed = BIT(CAP_SETUID) | BIT(CAP_SETPCAP);
@@ -113,8 +118,8 @@ static const char *enter(void)
 		if (keep_permitted(0) < 0)
 			return "keepcaps";
 	}
-	/* With NO_SETUID_FIXUP on, leaving uid 0 sheds nothing. So withhold what a module
-	 * would shed: the capabilities over files. */
+	/* If NO_SETUID_FIXUP is on (the host has locked it, or the leader stays the guard),
+	 * leaving uid 0 sheds nothing. So withhold the capabilities over files. */
 	if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NO_SETUID_FIXUP)
 		privilege.withheld = OVER_FILES;
 	return sets_effective(~privilege.withheld) < 0 ? "capset" : NULL;
@@ -174,8 +179,10 @@ const char *privilege_leave(void)
 
 const char *privilege_target(uid_t uid)
 {
-	if (privilege.caller == 0)
-		return NULL;
+	const char *fault = leader_check(); /* before the state changes */
+
+	if (fault || privilege.caller == 0)
+		return fault;
 	privilege.between.e = uid;
 	if (uid == 0) /* otherwise a session of uid 0 without capabilities could signal the leader */
 		privilege.during.s = privilege.guard;
@@ -184,6 +191,10 @@ const char *privilege_target(uid_t uid)
 
 const char *privilege_give_up(uid_t guard, uid_t target)
 {
+	const char *fault = leader_check();
+
+	if (fault)
+		return fault;
 	privilege.between = (struct ids){guard, target, guard};
 	return privilege_leave();
 }

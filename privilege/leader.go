@@ -1,5 +1,6 @@
-// Package privilege is the only place in capsu that raises capabilities and
-// changes identities, and it decides what PAM modules see of both.
+// Package privilege raises capabilities and changes identities for capsu, and decides
+// what PAM modules see of both. Three packages raise capabilities: privilege for capsu,
+// interpose for modules, launcher in the child. Add no fourth.
 //
 // One thread has privilege: the leader of the thread group, to which the main
 // goroutine is locked. Every other thread is born without any (thread.c). Call each
@@ -176,7 +177,7 @@ func (l *Leader) ForRoot(f func() error) (err error) {
 }
 
 // Waiting runs f with the leader's ids and sets between calls. It is for a prompt in
-// the middle of a PAM call. Then the module gets back what it had.
+// the middle of a PAM call. Then the module gets back what it had, and no more.
 func (l *Leader) Waiting(f func() error) (err error) {
 	if !l.calling {
 		return f()

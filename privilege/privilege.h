@@ -81,8 +81,8 @@ const char *privilege_target(uid_t uid);
 const char *privilege_enter(void);
 const char *privilege_leave(void);
 
-/* privilege_pause leaves in the middle of a call. privilege_resume gives the module
- * back what it had, even if it had given up some of it. */
+/* privilege_pause leaves in the middle of a call. privilege_resume gives the module back
+ * what it had at that moment, and no more: it may have given up some of it before. */
 struct privilege_pause { struct ids ids; uid_t fs; uint64_t e; int bits; int paused; };
 const char *privilege_pause(struct privilege_pause *p);
 const char *privilege_resume(struct privilege_pause *p);

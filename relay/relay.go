@@ -155,7 +155,8 @@ func (r *Relay) Resize() {
 	}
 }
 
-// Suspend writes out the session's output and restores the modes of the caller's terminal.
+// Suspend writes out the session's output and restores (puts back) the modes of the caller's
+// terminal: its shell reads it while the session is stopped, and cannot use raw modes.
 func (r *Relay) Suspend() {
 	r.Drain()
 	r.modes.Restore(false)

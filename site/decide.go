@@ -43,8 +43,8 @@ func (w *Who) is(name string) (bool, error) {
 // Decide returns the settings for a caller and a target. It starts from the defaults and
 // applies the top level and then, in order, the blocks that name one of the two. A nil
 // caller or target is in no block: pass nil for a target that is not known yet. Directives
-// used before that cannot stand in a Target block. Decide fails if a name cannot be looked
-// up.
+// used before the target is known cannot stand in a Target block. Decide fails if a name
+// cannot be looked up.
 func (c *Config) Decide(caller, target *Who) (*Settings, error) {
 	s := defaults(c.File)
 	for i := range c.scopes {

@@ -80,7 +80,7 @@ func TestManualPageAndTableAgree(t *testing.T) {
 		}
 	}
 	if !strings.Contains(page, "3600") {
-		t.Error("the most of SessionGrace is missing")
+		t.Error("the page does not name the highest SessionGrace")
 	}
 }
 

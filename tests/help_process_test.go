@@ -60,8 +60,10 @@ func monitorOf(t *testing.T, front int) (pid string) {
 	return pid
 }
 
-// leaderOf is the session's leader, the monitor's child.
-func leaderOf(t *testing.T, front int) string { return monitorOf(t, atoi(t, monitorOf(t, front))) }
+// sessionLeaderOf is the session leader, the monitor's child.
+func sessionLeaderOf(t *testing.T, front int) string {
+	return monitorOf(t, atoi(t, monitorOf(t, front)))
+}
 
 // stateOf is the letter of a process's state: see proc(5).
 func stateOf(pid string) string {

@@ -251,7 +251,7 @@ func TestTheTargetCanEndTheLeaderAndNotReadIt(t *testing.T) {
 	stack(t, service+"session required /opt/leave.so dumpable\n")
 	sessions := recorded(t)
 	s := begin(t, call{args: []string{"-P", "ghost"}}, "exec sleep 600")
-	leader := leaderOf(t, s.cmd.Process.Pid)
+	leader := sessionLeaderOf(t, s.cmd.Process.Pid)
 	status, err := os.ReadFile("/proc/" + leader + "/status")
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func TestALeaderThatTheTargetStopsKeepsNobody(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
 		sessions := recorded(t)
 		s := begin(t, call{args: []string{"-P", "ghost"}}, "kill -STOP $PPID; trap '' HUP TERM; while :; do sleep 0.1; done")
-		leader := leaderOf(t, s.cmd.Process.Pid)
+		leader := sessionLeaderOf(t, s.cmd.Process.Pid)
 		eventually(t, "the leader's stop", func() bool { return stateOf(leader) == "T" })
 		s.cmd.Process.Signal(signal)
 		s.wait(t)

@@ -15,8 +15,8 @@ type leaderHas struct {
 	permitted, effective uint64
 }
 
-// privileges has the leader's state at each stage, as ARCHITECTURE.md has it. No other thread
-// has any privilege.
+// privileges has the leader's state at each stage, as the table in SECURITY.md has it. No other
+// thread has any privilege.
 func privileges(t *testing.T) map[string]leaderHas {
 	t.Helper()
 	guard, target := id(t, "-u", "capsu"), id(t, "-u", "ghost")

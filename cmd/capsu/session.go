@@ -32,9 +32,9 @@ type session struct {
 	undo     closings
 }
 
-// run runs a session from beginning to end. When a stage opens something, its next line
-// registers the closing, which runs on every path. ended is nil if there was no session.
-// If it is not nil, err is the error of a closing.
+// run runs a session from beginning to end. A stage that opens something registers its
+// closing at once; the closing runs on every path. If ended is nil, there was no session and
+// err says why. If ended is set, err comes from a closing.
 func run(asked *request.Session, start *front.Start, v *voice) (ended *launcher.Result, err error) {
 	s := &session{asked: asked, start: start, voice: v, conf: &configuration{}, attempt: &records.Attempt{
 		Caller: fmt.Sprint("uid ", start.Caller), Target: asked.User, Terminal: terminalName(), Program: ownPath(),
@@ -48,7 +48,7 @@ func run(asked *request.Session, start *front.Start, v *voice) (ended *launcher.
 	defer s.undo.run(&err)
 
 	for _, stage := range []func() error{
-		s.settle,       // only this thread is privileged; the caller, and the site's settings for them
+		s.settle,       // the leader becomes the guard; the caller, and the site's settings for them
 		s.open,         // the PAM transaction
 		s.authenticate, // the caller proves who they are, and the account may be used
 		s.resolve,      // the target: its account, groups, rule
@@ -68,8 +68,9 @@ func run(asked *request.Session, start *front.Start, v *voice) (ended *launcher.
 	return launcher.Wait(s.leader, child, start.Front, s.conf.Grace)
 }
 
-// settle ends the start: the leader becomes the guard, with nothing effective. Then it
-// finds the caller, the site's settings for them, the name of the target and the service.
+// settle ends the start: the leader becomes the guard (when root calls it stays uid 0), with
+// nothing effective, and no other thread has privilege. Then it finds the caller, the site's
+// settings for them, the name of the target and the service.
 func (s *session) settle() (err error) {
 	if s.leader, err = privilege.Settle(); err != nil {
 		return err
@@ -99,9 +100,10 @@ func (s *session) settle() (err error) {
 	return err
 }
 
-// recordWith returns a function that runs a record's write with the privilege it needs:
-// CAP_AUDIT_WRITE, and the group of utmp, wtmp and btmp. It looks the group up at once,
-// while nothing is effective.
+// recordWith returns a function that runs a record's write with every permitted capability
+// effective, and with the group of utmp, wtmp and btmp. The write needs CAP_AUDIT_WRITE and
+// that group. recordWith looks the group up at once, while nothing is effective. If the lookup
+// fails, only the system log has a record. If there is no such group, the write does without.
 func recordWith(l *privilege.Leader) func(f func() error) error {
 	gid, _, err := account.Group("utmp")
 	return func(f func() error) error {
@@ -115,9 +117,10 @@ func recordWith(l *privilege.Leader) func(f func() error) error {
 	}
 }
 
-// credentials opens the session: it sets the target's groups with the caller's gid, as
-// under su, and runs pam_setcred, which may add groups, and pam_open_session in one call of
-// Leader.Call. Then it records a login and gives it the terminal.
+// credentials opens the pseudo-terminal and the session. In one call of Leader.Call it sets
+// the target's groups with the caller's gid, as under su, and runs pam_setcred, which may add
+// groups, and pam_open_session. Then it records a login, and gives the target the caller's
+// terminal if the site says so.
 func (s *session) credentials() error {
 	t := s.target
 	if err := s.leader.ActFor(t.user.UID); err != nil {
