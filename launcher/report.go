@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"unsafe"
 
-	"capsu/descriptor"
 	"capsu/capability"
+	"capsu/descriptor"
 	"capsu/front"
 
 	"golang.org/x/sys/unix"
