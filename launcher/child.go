@@ -18,6 +18,7 @@ import (
 
 	"capsu/capability"
 	"capsu/front"
+	"capsu/relay"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -39,9 +40,10 @@ type Child struct {
 	path  string // the shell's
 
 	terminal *tty.Pty // the session's own, or nil
-	lead     int      // the socket to the leader, or -1
-	stops    int      // without a leader: an eventfd, written to at each SIGCHLD; or -1
-	command  int      // with a leader: the command's pidfd; or -1
+	ends     relay.Ends
+	lead     int // the socket to the leader, or -1
+	stops    int // without a leader: an eventfd, written to at each SIGCHLD; or -1
+	command  int // with a leader: the command's pidfd; or -1
 
 	foreground bool // the command began in the foreground of terminal
 	remote     bool // Spec.Remote
@@ -76,7 +78,7 @@ func (c *Child) Tuple() (*cap.IAB, error) {
 // which does not prevent the session.
 func Launch(l Raiser, s *Spec, f *front.Front, warn func(error)) (*Child, error) {
 	c := &Child{pidfd: -1, group: s.NewSession, path: s.Path,
-		terminal: s.Terminal, foreground: s.Foreground, remote: s.Remote, lead: -1, stops: -1, command: -1}
+		terminal: s.Terminal, ends: s.Ends, foreground: s.Foreground, remote: s.Remote, lead: -1, stops: -1, command: -1}
 	pipe, lead := []int{-1, -1}, [2]int{-1, -1}
 	if err := unix.Pipe2(pipe, unix.O_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("pipe: %w", err)
@@ -148,16 +150,6 @@ func closeAll(fds ...int) {
 	for _, fd := range fds {
 		if fd >= 0 {
 			unix.Close(fd)
-		}
-	}
-}
-
-func readable(fd int) (bool, error) {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	for {
-		n, err := unix.Poll(fds, 0)
-		if err != unix.EINTR {
-			return n > 0, wrap("poll", err)
 		}
 	}
 }

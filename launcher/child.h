@@ -35,6 +35,7 @@ struct child_spec {
 
 	bool new_session;      /* setsid(2) */
 	int terminal;          /* descriptor of a pseudo-terminal's slave for the session, or -1 */
+	bool replaced[3];      /* with terminal: the descriptors that become it */
 	int lead;              /* with terminal: the leader's end of its socket to the monitor */
 	bool foreground;       /* with terminal: the command begins in its foreground */
 	const char *home;      /* the directory to enter, or NULL */
@@ -129,8 +130,8 @@ void child_set_limits(const struct child_spec *s);
 void child_set_signals(const struct child_spec *s);
 void child_set_mask(const struct child_spec *s);
 
-/* child_take_terminal starts a new session on the pseudo-terminal, and opens it as
- * descriptors 0 and 1, and as 2 if that is a terminal. */
+/* child_take_terminal starts a new session on the pseudo-terminal, and makes it the
+ * descriptors that it replaces. */
 void child_take_terminal(const struct child_spec *s);
 
 /* child_split makes this process the leader. It returns in the command, the leader's

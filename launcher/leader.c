@@ -31,21 +31,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int own; /* the first descriptor that is the session's terminal */
 void child_take_terminal(const struct child_spec *s)
 {
 	if (setsid() < 0)
 		child_fail(s, CHILD_SETSID);
 	if (ioctl(s->terminal, TIOCSCTTY, 0) < 0)
 		child_fail(s, CHILD_TERMINAL);
-	for (int fd = 0; fd < 3; fd++) /* standard error stays if it is no terminal */
-		if ((fd < 2 || isatty(fd)) && dup2(s->terminal, fd) < 0)
+	for (int fd = 2; fd >= 0; fd--)
+		if (s->replaced[fd] && (own = dup2(s->terminal, fd)) < 0)
 			child_fail(s, CHILD_TERMINAL);
 }
 
 /* SIGTTOU is blocked, as all signals are, so that this works in the background. */
 static int set_foreground(pid_t group)
 {
-	return ioctl(0, TIOCSPGRP, &group);
+	return ioctl(own, TIOCSPGRP, &group);
 }
 
 /* Moves the session to the foreground or background of its terminal. In the background the
@@ -54,14 +55,14 @@ static int set_foreground(pid_t group)
 static void move_session(pid_t command, int foreground)
 {
 	static pid_t was;
-	pid_t now, own = getpid();
+	pid_t now, leader = getpid();
 
-	if (ioctl(0, TIOCGPGRP, &now) < 0)
+	if (ioctl(own, TIOCGPGRP, &now) < 0)
 		return;
-	if (!foreground && now != own) {
+	if (!foreground && now != leader) {
 		was = now;
-		set_foreground(own);
-	} else if (foreground && now == own && (was == 0 || set_foreground(was) < 0)) {
+		set_foreground(leader);
+	} else if (foreground && now == leader && (was == 0 || set_foreground(was) < 0)) {
 		set_foreground(command);
 	}
 }

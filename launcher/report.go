@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"capsu/capability"
+	"capsu/descriptor"
 	"capsu/front"
 
 	"golang.org/x/sys/unix"
@@ -76,10 +77,10 @@ func (c *Child) openCommand(pid int) (err error) {
 		return fmt.Errorf("pidfd_open: %w", err)
 	}
 	// If the target has killed the leader by now, the pid may be another process's.
-	if over, err := readable(c.pidfd); over || err != nil {
+	if descriptor.Ready(c.pidfd, unix.POLLIN, 0) {
 		unix.Close(c.command)
 		c.command = -1
-		return errors.Join(errEarly, err)
+		return errEarly
 	}
 	return nil
 }

@@ -40,13 +40,12 @@ func (c *Child) kill(sig unix.Signal) error {
 func signal(l Raiser, c *Child, signals ...unix.Signal) error {
 	return l.WithOrWithout(func() error {
 		for _, sig := range signals {
-			if err := c.kill(sig); err != nil && err != unix.ESRCH {
-				return fmt.Errorf("kill: %w", err)
+			err := c.kill(sig)
+			if sig == unix.SIGKILL && c.lead >= 0 && (err == nil || err == unix.ESRCH) {
+				err = unix.Kill(c.pid, sig)
 			}
-			if sig == unix.SIGKILL && c.lead >= 0 {
-				if err := unix.Kill(c.pid, sig); err != nil {
-					return fmt.Errorf("kill: %w", err)
-				}
+			if err != nil && err != unix.ESRCH {
+				return fmt.Errorf("kill: %w", err)
 			}
 		}
 		return nil

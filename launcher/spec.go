@@ -13,6 +13,7 @@ import (
 
 	"capsu/capability"
 	"capsu/interpose"
+	"capsu/relay"
 	"capsu/tty"
 
 	"golang.org/x/sys/unix"
@@ -38,11 +39,12 @@ type Spec struct {
 	Drop       *cap.IAB // its Inheritable bits are removed from Inheritable and Ambient; nil: none
 	NoNewPrivs bool
 
-	NewSession bool     // setsid(2): no controlling terminal, a process group of its own
-	Terminal   *tty.Pty // the session's own; nil: the caller's
-	Foreground bool     // with Terminal: the command begins in its foreground
-	Remote     bool     // the other ends of descriptors 0-2 tell whether the caller is gone
-	Home       string   // the directory to enter; empty: none
+	NewSession bool       // setsid(2): no controlling terminal, a process group of its own
+	Terminal   *tty.Pty   // the session's own; nil: the caller's
+	Ends       relay.Ends // with Terminal: the caller's descriptors that it stands for
+	Foreground bool       // with Terminal: the command begins in its foreground
+	Remote     bool       // the other ends of descriptors 0-2 tell whether the caller is gone
+	Home       string     // the directory to enter; empty: none
 	Limits     interpose.Limits
 	Ignored    uint64 // the signals ignored in the session; bit n-1 is signal n
 	Mask       uint64 // the signals blocked in the session; bit n-1 is signal n
@@ -73,6 +75,9 @@ func fork(s *Spec, report, lead int) (int, error) {
 	}
 	if s.Terminal != nil {
 		cs.terminal = C.int(s.Terminal.Slave)
+		for fd, yes := range s.Ends.Replaced {
+			cs.replaced[fd] = C.bool(yes)
+		}
 	}
 	if s.Tuple != nil {
 		cs.decided = true

@@ -54,7 +54,7 @@ type waiting struct {
 func Wait(l Raiser, c *Child, f *front.Front, grace time.Duration) (*Result, error) {
 	w := &waiting{l: l, c: c, front: f, grace: grace, foreground: c.terminal == nil || c.foreground}
 	if c.terminal != nil {
-		w.relay = relay.New(c.terminal, 0, 1)
+		w.relay = relay.New(c.terminal, c.ends)
 		defer w.relay.Close()
 	} else if c.remote {
 		w.remote = relay.NewRemote()
@@ -97,7 +97,7 @@ func (w *waiting) step() error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("poll: %w", err)
-	case n == 0 && w.inBackground() && tty.Foreground(0):
+	case n == 0 && w.inBackground() && w.relay.Foreground():
 		return w.handleContinue()
 	}
 	if w.fds[onChange].Revents != 0 || w.fds[onEnd].Revents != 0 {
@@ -151,8 +151,9 @@ func (w *waiting) handleStop(sig unix.Signal) error {
 	switch {
 	case w.result.By != 0: // the session is to end
 		return resume(w.l, w.c, w.foreground)
-	case w.relay != nil && (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && tty.Foreground(0):
-		// The command wants the terminal, and we are in the foreground of the caller's terminal by now.
+	case w.relay != nil && (sig == unix.SIGTTIN || sig == unix.SIGTTOU) && w.relay.Foreground():
+		// The command wants the terminal, and we are in the foreground of the caller's by now.
+		w.relay.Claim()
 		w.foreground = w.relay.Resume()
 		return resume(w.l, w.c, w.foreground)
 	case w.relay != nil:

@@ -27,6 +27,7 @@ type Relay struct {
 	most    int  // the bytes that out takes at once when it is ready, or oneWrite
 	modes   tty.Modes
 	keys    bool // in is a terminal
+	yields  bool // and its keys are for other programs, until the session asks for them
 
 	reading bool // the relay may read in: a terminal only in the foreground
 	paused  bool // the session is stopped
@@ -89,10 +90,19 @@ const (
 	drained  = 128 << 10 // more than a pseudo-terminal holds
 )
 
-// New returns the relay between the caller's descriptors in and out and the session's
+// Ends are the caller's descriptors that a pseudo-terminal stands for.
+type Ends struct {
+	In, Out int // what the relay reads and writes
+	// Yields: at first the keys are for the other programs of a pipeline.
+	Yields   bool
+	Replaced [3]bool // the descriptors that become the pseudo-terminal in the session
+}
+
+// New returns the relay between the caller's descriptors and the session's
 // pseudo-terminal. Resume starts it.
-func New(pty *tty.Pty, in, out int) *Relay {
-	r := &Relay{pty: pty, from: in, in: in, out: out, modes: tty.Modes{FD: in}, keys: descriptor.IsTerminal(in),
+func New(pty *tty.Pty, e Ends) *Relay {
+	in, out := e.In, e.Out
+	r := &Relay{pty: pty, from: in, yields: e.Yields, in: in, out: out, modes: tty.Modes{FD: in}, keys: descriptor.IsTerminal(in),
 		inNow: descriptor.Of(in) == descriptor.Stream, outNow: descriptor.Of(out) == descriptor.Stream}
 	if fd := tty.Own(in); fd >= 0 {
 		r.in = fd
@@ -119,7 +129,13 @@ func (r *Relay) Close() {
 	}
 }
 
-// Keys tells whether the caller types keys to the session: standard input is a terminal.
+// Foreground tells whether the front is in the foreground of the caller's terminal.
+func (r *Relay) Foreground() bool { return tty.Foreground(r.from) }
+
+// Claim has Resume give the session the keys, even in a pipeline: it has asked for them.
+func (r *Relay) Claim() { r.yields = false }
+
+// Keys tells whether the caller can type keys to the session: the input is a terminal.
 func (r *Relay) Keys() bool { return r.keys }
 
 // Abandon ends the relay after the caller is gone: it drops the session's output from now
@@ -130,11 +146,11 @@ func (r *Relay) Abandon() {
 	r.toCaller.from = r.toCaller.to // otherwise the session would wait to write more
 }
 
-// Resume starts the relay, or continues it after Suspend. It tells whether the front is in
-// the foreground of the caller's terminal.
+// Resume starts the relay, or continues it after Suspend. It tells whether the session has
+// the keys: the front is in the foreground of the caller's terminal, and no other program's.
 func (r *Relay) Resume() bool {
 	r.paused = false
-	foreground := tty.Foreground(r.from)
+	foreground := r.Foreground() && !r.yields
 	r.reading = foreground && !r.broken
 	if r.keys && r.reading {
 		r.modes.Raw()

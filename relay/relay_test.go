@@ -37,7 +37,7 @@ func carried(t *testing.T, onTerminal bool) *ends {
 	e.in, e.out = in[1], out[0]
 	unix.SetNonblock(e.out, true)
 	e.terminal = opened(t)
-	e.r = New(e.terminal, in[0], out[1])
+	e.r = New(e.terminal, Ends{In: in[0], Out: out[1]})
 	t.Cleanup(e.r.Close)
 	return e
 }

@@ -83,7 +83,7 @@ Arguments after the user go to the shell.
   -G, --supp-group GROUP
                        supplementary group; root only; may be repeated
   -P, --pty            a pseudo-terminal between caller and session (the
-                       default, if standard input and output are terminals)
+                       default, if any of descriptors 0-2 is a terminal)
   -T, --no-pty         no pseudo-terminal: the session has the caller's terminal
   -n, --non-interactive
                        never ask: a prompt fails; standard input is left

@@ -202,9 +202,12 @@ func (x *terminal) expectModes() {
 var shells = map[string]string{"bash": "bash --norc -i", "dash": "dash -i", "zsh": "zsh -f -i"}
 
 // jobs starts an interactive bash of alpha's with job control, and returns at its prompt.
-func jobs(t *testing.T) *terminal {
+func jobs(t *testing.T) *terminal { t.Helper(); return jobsOf(t, "alpha") }
+
+// jobsOf is jobs for another caller.
+func jobsOf(t *testing.T, caller string) *terminal {
 	t.Helper()
-	x := onTerminal(t, "alpha", "exec bash --norc -i")
+	x := onTerminal(t, caller, "exec bash --norc -i")
 	x.typed("PS1='now> '\n")
 	x.await("\nnow> ")
 	return x

@@ -29,8 +29,8 @@ func TestTheSessionsTerminalIsTheTargets(t *testing.T) {
 	x.await("beta tty 620\n")
 	x.await("sized\n2\n") // and the pipe
 	x.leave()
-	for _, options := range []string{"-T", "-T -", "--session-command tty"} {
-		x := onTerminal(t, "root", `[ "$(`+program+" "+options+` beta <$(tty) -c tty)" = "$(tty)" ] && echo shared`)
+	for _, options := range []string{"-T beta -c tty", "-T - beta -c tty", "--session-command tty beta"} {
+		x := onTerminal(t, "root", `[ "$(`+program+" "+options+` <$(tty))" = "$(tty)" ] && echo shared`)
 		x.end()
 		x.await("shared\n")
 	}

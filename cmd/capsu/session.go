@@ -11,6 +11,7 @@ import (
 	"capsu/pamconv"
 	"capsu/privilege"
 	"capsu/records"
+	"capsu/relay"
 	"capsu/request"
 	"capsu/tty"
 )
@@ -29,6 +30,7 @@ type session struct {
 	tx       *pamconv.Transaction
 	target   *target
 	terminal *tty.Pty // the session's own, or nil
+	ends     relay.Ends
 	undo     closings
 }
 

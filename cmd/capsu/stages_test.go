@@ -14,6 +14,7 @@ import (
 	"capsu/policy"
 	"capsu/privilege"
 	"capsu/records"
+	"capsu/relay"
 	"capsu/request"
 	"capsu/site"
 
@@ -259,9 +260,9 @@ func TestWhichSessionsHaveAPseudoTerminal(t *testing.T) {
 		{request.Session{}, site.PtyOn, true}, {request.Session{}, site.PtyOff, false},
 		{request.Session{HasCommand: true, SameSession: true}, site.PtyOn, false},
 		{request.Session{HasCommand: true, SameSession: true, Pty: true}, site.PtyOff, true},
-		{request.Session{}, site.PtyAuto, onTerminal()}, {request.Session{Forced: true}, site.PtyOn, onTerminal()},
+		{request.Session{}, site.PtyAuto, terminals() != [3]bool{}}, {request.Session{Forced: true}, site.PtyOn, onTerminal()},
 	} {
-		if got := wantsPty(&c.asked, c.conf); got != c.want {
+		if got := wantsPty(&c.asked, c.conf, terminals()); got != c.want {
 			t.Errorf("%+v, Pty %v: %v", c.asked, c.conf, got)
 		}
 	}
@@ -276,6 +277,25 @@ func TestWhichSessionsHaveAPseudoTerminal(t *testing.T) {
 	}
 	if err := s.giveTerminal(); err != nil || s.conf.gave {
 		t.Errorf("TerminalOwner is off: %v", err)
+	}
+}
+
+// The target read the caller's keys after its session, by a descriptor that was redirected
+// for none of the others.
+func TestEveryTerminalIsReplacedByTheSessionsOwn(t *testing.T) {
+	for on, want := range map[[3]bool]relay.Ends{
+		{true, true, true}:    {In: 0, Out: 1, Replaced: [3]bool{true, true, true}},
+		{true, true, false}:   {In: 0, Out: 1, Replaced: [3]bool{true, true, false}},
+		{true, false, true}:   {In: 0, Out: 2, Yields: true, Replaced: [3]bool{true, false, true}},
+		{true, false, false}:  {In: 0, Out: 0, Yields: true, Replaced: [3]bool{true, false, false}},
+		{false, true, true}:   {In: 1, Out: 1, Yields: true, Replaced: [3]bool{false, true, true}},
+		{false, true, false}:  {In: 1, Out: 1, Yields: true, Replaced: [3]bool{false, true, false}},
+		{false, false, true}:  {In: 2, Out: 2, Yields: true, Replaced: [3]bool{false, false, true}},
+		{false, false, false}: {In: 0, Out: 1, Replaced: [3]bool{true, true, false}}, // -P
+	} {
+		if got := endsOf(on); got != want {
+			t.Errorf("%v: %+v, want %+v", on, got, want)
+		}
 	}
 }
 

@@ -103,8 +103,9 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 		UID: t.user.UID, GID: t.gid, Groups: t.groups, Regain: s.identities(), RegainGID: s.start.GID,
 		Securebits: t.securebits,
 		NewSession: asked.HasCommand && !asked.SameSession && s.terminal == nil,
-		Terminal:   s.terminal, Foreground: tty.Foreground(0), Remote: asked.Forced,
-		Limits: limits, Ignored: (s.start.Ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.start.Mask,
+		Terminal:   s.terminal, Ends: s.ends, Remote: asked.Forced,
+		Foreground: tty.Foreground(s.ends.In) && !s.ends.Yields,
+		Limits:     limits, Ignored: (s.start.Ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.start.Mask,
 		Path: shell, Args: asked.Argv(shell), Env: env,
 	}
 	spec.Narrow, spec.Drop, spec.NoNewPrivs = asked.Narrow, asked.Drop, asked.NoNewPrivs || t.blocksMore(asked.Narrow)

@@ -9,9 +9,11 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"capsu/account"
 	"capsu/descriptor"
+	"capsu/relay"
 	"capsu/request"
 	"capsu/site"
 	"capsu/tty"
@@ -33,10 +35,36 @@ func terminalName() string {
 // onTerminal tells whether standard input and output are terminals.
 func onTerminal() bool { return descriptor.IsTerminal(0) && descriptor.IsTerminal(1) }
 
+// terminals tells which of descriptors 0-2 are terminals.
+func terminals() (are [3]bool) {
+	for fd := range are {
+		are[fd] = descriptor.IsTerminal(fd)
+	}
+	return are
+}
+
+// endsOf returns what a pseudo-terminal stands for. It replaces the descriptors that are
+// terminals, so that the session has none of the caller's. In a pipeline, where standard
+// input or output is none, the session gets the keys when it asks for them. If no descriptor
+// is a terminal (-P), it stands for standard input and output.
+func endsOf(are [3]bool) relay.Ends {
+	first := slices.Index(are[:], true)
+	if first < 0 {
+		return relay.Ends{In: 0, Out: 1, Replaced: [3]bool{true, true, false}}
+	}
+	e := relay.Ends{In: first, Out: first, Yields: !are[0] || !are[1], Replaced: are}
+	for _, fd := range []int{2, 1} {
+		if are[fd] {
+			e.Out = fd
+		}
+	}
+	return e
+}
+
 // wantsPty tells whether the session gets a pseudo-terminal of its own.
-func wantsPty(asked *request.Session, conf site.Pty) bool {
+func wantsPty(asked *request.Session, conf site.Pty, on [3]bool) bool {
 	switch {
-	case asked.Forced && !onTerminal():
+	case asked.Forced && !(on[0] && on[1]):
 		return false // the descriptors carry data
 	case asked.Pty || asked.NoPty:
 		return asked.Pty
@@ -45,15 +73,15 @@ func wantsPty(asked *request.Session, conf site.Pty) bool {
 	case conf != site.PtyAuto:
 		return conf == site.PtyOn
 	}
-	return onTerminal()
+	return slices.Contains(on[:], true)
 }
 
 // openTerminal opens the session's pseudo-terminal, if it gets one, and gives it to the
 // target. Otherwise it warns callers whose terminal the session can type into.
 func (s *session) openTerminal() error {
-	asked, t := s.asked, s.target
-	if !wantsPty(asked, s.conf.Pty) {
-		if (!asked.HasCommand || asked.SameSession) && t.user.UID != 0 && descriptor.IsTerminal(0) && injectable() {
+	asked, t, on := s.asked, s.target, terminals()
+	if !wantsPty(asked, s.conf.Pty, on) {
+		if (!asked.HasCommand || asked.SameSession) && t.user.UID != 0 && slices.Contains(on[:], true) && injectable() {
 			s.voice.warn(errors.New("no pseudo-terminal: programs of the session can type into your shell (dev.tty.legacy_tiocsti is 1)"))
 		}
 		return nil
@@ -65,7 +93,8 @@ func (s *session) openTerminal() error {
 	if err != nil {
 		return err
 	}
-	p, err := tty.Open(0, 1)
+	s.ends = endsOf(on)
+	p, err := tty.Open(s.ends.In, s.ends.Out)
 	if err != nil {
 		return err
 	}
