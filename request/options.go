@@ -84,7 +84,8 @@ Arguments after the user go to the shell.
                        supplementary group; root only; may be repeated
   -P, --pty            a pseudo-terminal between caller and session (the
                        default, if standard input and output are terminals)
-  -T, --no-pty         no pseudo-terminal: the session has the caller's terminal
+  -T, --no-pty         no pseudo-terminal: the session has the caller's terminal;
+                       of -P and -T the last one counts
   -n, --non-interactive
                        never ask: a prompt fails; standard input is left
                        to the session
@@ -115,7 +116,7 @@ type Session struct {
 	Shell          string
 	Preserve       bool     // -m; a login ignores it
 	Whitelist      []string // -w
-	Pty, NoPty     bool
+	Pty, NoPty     bool     // the last of -P and -T, if any
 	Group          string   // -g
 	Groups         []string // -G
 	Narrow         *cap.IAB // -C; nil: the grant
@@ -171,8 +172,6 @@ func (s *Session) check() error {
 		return &UsageError{"user: empty name"}
 	case s.Preserve && s.Whitelist != nil:
 		return &UsageError{"-m and -w: cannot be combined, -w names what --login keeps"}
-	case s.Pty && s.NoPty:
-		return &UsageError{"-P and -T: cannot be combined"}
 	}
 	return nil
 }
@@ -257,9 +256,9 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 		case C.OPT_WHITELIST:
 			o.Session.Whitelist = append(o.Session.Whitelist, strings.Split(C.GoString(C.optarg), ",")...)
 		case C.OPT_PTY:
-			o.Session.Pty = true
+			o.Session.Pty, o.Session.NoPty = true, false
 		case C.OPT_NO_PTY:
-			o.Session.NoPty = true
+			o.Session.Pty, o.Session.NoPty = false, true
 		case C.OPT_HELP:
 			o.Help = true
 		case C.OPT_LOGIN:

@@ -75,6 +75,13 @@ var differences = map[string]struct {
 	"Ctrl-backslash at the prompt ends the attempt": {outcome{says: "^password: quit.*modes changed\nstatus 131\n$"},
 		outcome{says: "^password: \n.*SIGQUIT\nmodes kept\nstatus 1\n$"}, promptEnds},
 
+	"-T after -P leaves the caller's terminal": {outcome{says: "invalid option -- 'T'.*" + kept + "1\n$"},
+		outcome{says: "caller's" + kept + "0\n$"},
+		"su has -T since util-linux 2.40"},
+	"-P after -T gives a terminal of its own": {outcome{says: "invalid option -- 'T'.*" + kept + "1\n$"},
+		outcome{says: "^own" + kept + "0\n$"},
+		"su has -T since util-linux 2.40"},
+
 	"a session is in the system log": {ran("(to ghost) alpha on none\n"),
 		ran("(to ghost) alpha on none iab=\n"), logLine},
 	"a session of root's is in the system log": {ran("(to ghost) root on none\n"),
@@ -110,6 +117,8 @@ var sinceSu241 = map[string]outcome{
 	"missing settings are no error":                          ran("/usr/local/bin:/usr/bin\n"),
 	"another user of a module's is followed":                 refused("user not known"),
 	"another user of a module's is followed when root calls": refused("user not known"),
+	"-T after -P leaves the caller's terminal":               {says: "caller's" + kept + "0\n$"},
+	"-P after -T gives a terminal of its own":                {says: "^own" + kept + "0\n$"},
 }
 
 // suIs241 tells whether the machine's su is of util-linux 2.41 or later.

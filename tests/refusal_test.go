@@ -308,7 +308,7 @@ func TestPolicyOfNobodysConcernIsNotRead(t *testing.T) {
 
 func TestBadCommandLineIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 	for _, args := range [][]string{
-		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""}, {"-P", "-T", "ghost"},
+		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""},
 		{"--pty=x", "ghost"},
 		{"--\x1b[31m"},
 	} {
