@@ -14,11 +14,15 @@ import (
 
 // settleName finds the name to authenticate for: the one in the passwd entry, also if the
 // caller has typed a uid. Without an entry it keeps what they have typed, which the stack
-// then refuses like a wrong password.
+// then refuses like a wrong password. Root is told at once, except by a key: its holder may
+// be anybody.
 func (s *session) settleName() error {
 	u, err := account.ByName(s.asked.User)
 	if errors.Is(err, account.ErrUnknown) {
 		u, err = account.ByNumber(s.asked.User)
+	}
+	if errors.Is(err, account.ErrUnknown) && s.caller.UID == 0 && !s.asked.Forced {
+		return fmt.Errorf("user %s does not exist", s.asked.User)
 	}
 	if err != nil {
 		return nil
