@@ -55,6 +55,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"capsu/capability"
 	"capsu/policy"
 	"capsu/say"
 
@@ -93,8 +94,10 @@ Arguments after the user go to the shell.
                        for command= in authorized_keys: run what the ssh client
                        asks for (SSH_ORIGINAL_COMMAND); implies -n
       --service NAME   this PAM service, one of Services in capsu.conf
-  -C, --capabilities IAB  take this tuple instead of the grant; never more
-      --drop LIST         take these off the Inheritable and Ambient set
+  -C, --capabilities IAB  take this tuple instead of the grant; never more;
+                          "none" takes nothing, "all" is the grant
+      --drop LIST         take these off the Inheritable and Ambient set;
+                          "all" are all of them
       --no-new-privs      nothing that the session runs can gain privilege
   -h, --help           show this text
   -V, --version        show the version
@@ -120,6 +123,7 @@ type Session struct {
 	Group          string   // -g
 	Groups         []string // -G
 	Narrow         *cap.IAB // -C; nil: the grant
+	None           bool     // -C none: nothing Inheritable or Ambient
 	Drop           *cap.IAB // --drop
 	NoNewPrivs     bool
 	NonInteractive bool   // -n: a prompt fails
@@ -223,11 +227,11 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 			}
 			return rest, nil
 		case C.OPT_CAPABILITIES:
-			if o.Session.Narrow, err = tuple("-C", C.GoString(C.optarg), policy.ParseIAB); err != nil {
+			if err = o.Session.narrow(C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}
 		case C.OPT_DROP:
-			if o.Session.Drop, err = tuple("--drop", C.GoString(C.optarg), policy.ParseList); err != nil {
+			if o.Session.Drop, err = tuple("--drop", C.GoString(C.optarg), parseDrop); err != nil {
 				return nil, err
 			}
 		case C.OPT_NON_INTERACTIVE:
@@ -281,6 +285,40 @@ func named(option, text string) (string, error) {
 		return "", &UsageError{fmt.Sprintf("option %s: empty argument", option)}
 	}
 	return text, nil
+}
+
+// narrow reads the argument of -C. "none" and an empty tuple keep what the grant blocks,
+// which is not known yet; "all" is the grant.
+func (s *Session) narrow(text string) (err error) {
+	s.Narrow, s.None = nil, text == "none" || text == ""
+	if s.None || text == "all" {
+		return nil
+	}
+	s.Narrow, err = tuple("-C", text, policy.ParseIAB)
+	return err
+}
+
+// Dropped returns the capabilities that -C none and --drop take off, as Inheritable; nil if
+// there are none.
+func (s *Session) Dropped() (*cap.IAB, error) {
+	if s.None {
+		return parseDrop("all")
+	}
+	return s.Drop, nil
+}
+
+// parseDrop reads a list of capabilities, or "all".
+func parseDrop(text string) (*cap.IAB, error) {
+	if text != "all" {
+		return policy.ParseList(text)
+	}
+	iab := cap.NewIAB()
+	for c := range capability.All() {
+		if err := iab.SetVector(cap.Inh, true, c); err != nil {
+			return nil, err
+		}
+	}
+	return iab, nil
 }
 
 // tuple reads an option's capabilities by read.

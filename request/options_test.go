@@ -4,6 +4,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"capsu/capability"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
@@ -66,6 +70,49 @@ func normal(s Session) Session {
 		s.Arguments = nil
 	}
 	return s
+}
+
+// "none" and "all" could only be spelt out, capability by capability.
+func TestNoneAndAllAreSetsOfCapabilities(t *testing.T) {
+	for _, c := range []struct {
+		args          []string
+		none          bool
+		narrow, drops string
+	}{
+		{[]string{"-C", "none"}, true, "", "every one"},
+		{[]string{"-C", ""}, true, "", "every one"},
+		{[]string{"-C", "cap_kill", "-C", "none"}, true, "", "every one"},
+		{[]string{"-C", "none", "-C", "cap_kill"}, false, "cap_kill", ""},
+		{[]string{"-C", "none", "-C", "all"}, false, "", ""},
+		{[]string{"-C", "all"}, false, "", ""},
+		{[]string{"-C", "all", "--drop", "cap_kill"}, false, "", "cap_kill"},
+		{[]string{"--drop", "all"}, false, "", "every one"},
+		{[]string{"--drop", "all", "--drop", "cap_kill"}, false, "", "cap_kill"},
+	} {
+		o, err := Parse(append([]string{"capsu"}, c.args...), false)
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+			continue
+		}
+		drop, err := o.Session.Dropped()
+		text := func(iab *cap.IAB) string {
+			switch {
+			case iab == nil:
+				return ""
+			case len(capability.In(iab, cap.Inh)) == int(cap.MaxBits()):
+				return "every one"
+			}
+			return iab.String()
+		}
+		if err != nil || o.Session.None != c.none || text(o.Session.Narrow) != c.narrow || text(drop) != c.drops {
+			t.Errorf("%q: %v, -C %q, drops %q, %v", c.args, o.Session.None, text(o.Session.Narrow), text(drop), err)
+		}
+	}
+	for _, args := range [][]string{{"-C", "all,cap_kill"}, {"-C", "None"}, {"--drop", "none"}, {"--drop", "all,cap_kill"}} {
+		if _, err := Parse(append([]string{"capsu"}, args...), false); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
 }
 
 func TestBadCommandLineNamesItsFault(t *testing.T) {

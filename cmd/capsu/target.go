@@ -97,6 +97,10 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	drop, err := asked.Dropped()
+	if err != nil {
+		return nil, err
+	}
 	_, ignored := interpose.Left()
 	spec := &launcher.Spec{
 		PAM: handle,
@@ -107,7 +111,7 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 		Limits: limits, Ignored: (s.start.Ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.start.Mask,
 		Path: shell, Args: asked.Argv(shell), Env: env,
 	}
-	spec.Narrow, spec.Drop, spec.NoNewPrivs = asked.Narrow, asked.Drop, asked.NoNewPrivs || t.blocksMore(asked.Narrow)
+	spec.Narrow, spec.Drop, spec.NoNewPrivs = asked.Narrow, drop, asked.NoNewPrivs || t.blocksMore(asked.Narrow)
 	if asked.Fresh() {
 		spec.Home = t.user.Home
 	}
