@@ -56,6 +56,11 @@ var differences = map[string]struct {
 		outcome{"/\n", 0, noHome}, toTheRoot},
 	"a login whose home the target may not enter when root calls": {outcome{"/usr/lib\n", 0, noHome},
 		outcome{"/\n", 0, noHome}, toTheRoot},
+	"a login whose entry has an empty home": {refused("fieldless does not exist"),
+		outcome{"/ /\n", 0, "^capsu: warning: home directory of fieldless: [^\n]*\n$"},
+		"the name service knows such an entry; HOME is then /, for a login with a warning"},
+	"a session whose entry has an empty home": {refused("fieldless does not exist"), ran("/ /usr/lib\n"),
+		"the name service knows such an entry; HOME is then /, for a login with a warning"},
 	"a number as the group of -g": {refused("group 7000 does not exist"), ran("team\n"),
 		"a gid may be named, as in newer util-linux"},
 

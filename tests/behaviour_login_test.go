@@ -44,6 +44,10 @@ var loginCases = []behaviour{
 	{name: "a login whose home the target may not enter when root calls", caller: "root",
 		args: words("-l", "shut", "-c", "pwd"), wrapper: from("/usr/lib")},
 	{name: "a login whose home is the root directory", args: words("-l", "rootless", "-c", "pwd"), want: ran("/\n")},
+	{name: "a login whose entry has an empty home", args: words("-l", "fieldless", "-c", "echo $HOME $PWD"),
+		wrapper: from("/usr/lib")},
+	{name: "a session whose entry has an empty home", args: words("fieldless", "-c", "echo $HOME $PWD"),
+		wrapper: from("/usr/lib")},
 }
 
 func profile(t *testing.T) { file(t, "/home/ghost/.profile", "PROFILE=read\n", 0o644) }

@@ -131,6 +131,9 @@ func (s *session) resolve() error {
 	if t.user, err = account.ByName(name); err != nil {
 		return err
 	}
+	if t.user.Home == "" { // an empty HOME would be the current directory, which is the caller's
+		t.homeless, t.user.Home = true, "/"
+	}
 	if err := s.refuseRoot(t.user); err != nil {
 		return err
 	}

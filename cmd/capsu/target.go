@@ -21,6 +21,7 @@ import (
 // target is the account that the session is for. resolve fills it in, once.
 type target struct {
 	user       *account.User
+	homeless   bool     // the passwd entry names no home directory; user has /
 	named      string   // PAM_USER, by which user was found
 	gid        uint32   // the session's primary group
 	groups     []uint32 // the session's
@@ -137,6 +138,9 @@ func (s *session) environ() (env []string, shell string, err error) {
 		if defs, err = account.ReadDefs(); err != nil {
 			s.voice.warn(err) // PATH is then the built-in one
 		}
+	}
+	if s.target.homeless && s.asked.Fresh() {
+		s.voice.warn(fmt.Errorf("home directory of %s: the account has none, so it is /", s.target.user.Name))
 	}
 	shell = s.shell()
 	if s.asked.Preserve && s.asked.Login {
