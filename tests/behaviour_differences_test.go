@@ -61,6 +61,11 @@ var differences = map[string]struct {
 		"the name service knows such an entry; HOME is then /, for a login with a warning"},
 	"a session whose entry has an empty home": {refused("fieldless does not exist"), ran("/ /usr/lib\n"),
 		"the name service knows such an entry; HOME is then /, for a login with a warning"},
+	"a group whose number is none": {ran("ghost\n"), outcome{"ghost\n", 0, "^capsu: warning: [^\n]*4294967295[^\n]*\n$"},
+		"a group that the session lacks is said to be lacking"},
+	"a group whose number is none when root calls": {ran("ghost\n"),
+		outcome{"ghost\n", 0, "^capsu: warning: [^\n]*4294967295[^\n]*\n$"},
+		"a group that the session lacks is said to be lacking"},
 	"a number as the group of -g": {refused("group 7000 does not exist"), ran("team\n"),
 		"a gid may be named, as in newer util-linux"},
 

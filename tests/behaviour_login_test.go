@@ -76,6 +76,18 @@ var groupCases = []behaviour{
 		want: ran("team\nteam many5\n")},
 	{name: "of two -g the last counts", caller: "root",
 		args: words("-g", "many5", "-g", "team", "ghost", "-c", "id -ng"), want: ran("team\n")},
+	{name: "a group whose number is none", args: words("ghost", "-c", "id -nG"), setup: numberless},
+	{name: "a group whose number is none when root calls", caller: "root", args: words("ghost", "-c", "id -nG"),
+		setup: numberless},
+	{name: "an account whose primary group has the number of none", args: words("beta", "-c", "id"),
+		setup: func(t *testing.T) {
+			file(t, "/etc/passwd", must(t, "sed", `s/^\(beta:x:[0-9]*\):[0-9]*:/\1:4294967295:/`, "/etc/passwd"), 0o644)
+		}, want: refused("group|gid")},
+	{name: "a group whose number is none as the group of -g", caller: "root",
+		args: words("-g", "numberless", "beta", "-c", "id -ng"), setup: numberless, want: refused("group")},
+	{name: "a group whose number is none as the group of -G", caller: "root",
+		args: words("-g", "team", "-G", "numberless", "beta", "-c", "id -nG"), setup: numberless,
+		want: refused("group")},
 	{name: "an unknown group of -g is refused", caller: "root",
 		args: words("-g", "nogroupofthisname", "ghost", "-c", "id"), want: refused("nogroupofthisname")},
 	{name: "an unknown group of -G is refused", caller: "root",
@@ -87,6 +99,11 @@ var groupCases = []behaviour{
 		want: ran("ghost team\n")},
 	{name: "groups that a module adds arrive beside those of -G", caller: "root",
 		args: words("-G", "many5", "ghost", "-c", "id -nG"), setup: moreGroups, want: ran("many5 team\n")},
+}
+
+// numberless makes a group of ghost's with the number that the kernel takes for none.
+func numberless(t *testing.T) {
+	file(t, "/etc/group", must(t, "cat", "/etc/group")+"numberless:x:4294967295:ghost\n", 0o644)
 }
 
 func moreGroups(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"capsu/account"
 	"capsu/interpose"
@@ -140,8 +141,14 @@ func (s *session) resolve() error {
 	if s.start.Caller != 0 && t.user.UID == s.start.Guard {
 		return fmt.Errorf("%s: the guard is not a target", t.user.Name)
 	}
+	if t.user.UID == account.NoID || t.user.GID == account.NoID {
+		return fmt.Errorf("%s: uid or gid %d is nobody's", t.user.Name, uint32(account.NoID))
+	}
 	if err := t.setGroups(s.groups); err != nil {
 		return err
+	}
+	if s.groups.primary == nil && slices.Contains(t.own, account.NoID) {
+		s.voice.warn(fmt.Errorf("groups of %s: gid %d is no group's, and is left out", t.user.Name, uint32(account.NoID)))
 	}
 	s.target = t
 	if err := s.configureFor(t); err != nil {

@@ -65,13 +65,13 @@ func chooseGroups(asked *request.Session, caller *account.User) (c groupChoice, 
 }
 
 // setGroups sets the session's groups: those that root has chosen, otherwise the target's
-// by NSS.
+// by NSS, without a group that no process can have: setgroups(2) would refuse all of them.
 func (t *target) setGroups(chosen groupChoice) (err error) {
 	t.gid = t.user.GID
 	if t.own, err = t.user.Groups(); err != nil {
 		return err
 	}
-	t.groups = t.own
+	t.groups = slices.DeleteFunc(slices.Clone(t.own), func(gid uint32) bool { return gid == account.NoID })
 	if chosen.primary == nil {
 		return nil
 	}
