@@ -80,7 +80,8 @@ Arguments after the user go to the shell.
                        keep the environment (not with --login)
   -w, --whitelist-environment LIST
                        variables that --login keeps, with commas between them
-  -g, --group GROUP    primary group; root only
+  -g, --group GROUP    primary group; root only; the last one counts, others
+                       are supplementary
   -G, --supp-group GROUP
                        supplementary group; root only; may be repeated
   -P, --pty            a pseudo-terminal between caller and session (the
@@ -250,6 +251,9 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 		case C.OPT_FAST:
 			o.Session.Fast = true
 		case C.OPT_GROUP:
+			if o.Session.Group != "" { // as su has it, only the last one is the primary group
+				o.Session.Groups = append(o.Session.Groups, o.Session.Group)
+			}
 			if o.Session.Group, err = named("-g", C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}

@@ -37,6 +37,7 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu -w A,B --white C - ghost", Session{User: "ghost", Login: true, Whitelist: []string{"A", "B", "C"}}},
 		{"capsu --session-command x ghost", Session{User: "ghost", HasCommand: true, Command: "x", SameSession: true}},
 		{"capsu --session-command x -c y ghost", Session{User: "ghost", HasCommand: true, Command: "y"}},
+		{"capsu -g a -G b -g c ghost", Session{User: "ghost", Group: "c", Groups: []string{"b", "a"}}},
 		{"capsu -PT ghost", Session{User: "ghost", NoPty: true}},
 		{"capsu --no-pty -lP ghost --pty", Session{User: "ghost", Login: true, Pty: true}},
 		{"capsu -n ghost", Session{User: "ghost", NonInteractive: true}},

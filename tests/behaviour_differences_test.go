@@ -45,6 +45,8 @@ var differences = map[string]struct {
 		eachOnce},
 	"the caller's runtime directory does not pass": {ran("3\n"), outcome{"0\n", 1, ""},
 		"they are of the caller's session, and of use to nobody else"},
+	"COLORTERM and NO_COLOR pass a login": {ran("\n"), ran("truecolor 1\n"),
+		"which colours are wanted goes with the terminal, as TERM does; newer util-linux keeps both too"},
 	"settings of the Go runtime do not pass": {ran("4\n"), outcome{"0\n", 1, ""},
 		"the caller must not choose how capsu's own runtime works"},
 
