@@ -29,6 +29,10 @@ import (
 // ErrUnknown says that NSS has no entry with that name or number.
 var ErrUnknown = errors.New("no such user or group")
 
+// NoID is the uid and gid that system calls take for "none". An account or group file may
+// have it, and no process can.
+const NoID = 1<<32 - 1
+
 // maxEntry is the largest text of a passwd or group entry, in bytes. A larger entry is an
 // error.
 const maxEntry = 16 << 20
@@ -118,7 +122,7 @@ func ByNumber(text string) (*User, error) {
 		}
 	}
 	uid, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || uid == 1<<32-1 {
+	if err != nil || uid == NoID {
 		return nil, fmt.Errorf("%s: %w", text, ErrUnknown)
 	}
 	return ByUID(uint32(uid))
@@ -134,13 +138,17 @@ func HasUID(name string, uid uint32) (bool, error) {
 }
 
 // GroupID returns the gid of a group that is given by its name or, as text, by its number.
+// NoID is an error.
 func GroupID(text string) (uint32, error) {
 	gid, _, err := Group(text)
+	if err == nil && gid == NoID {
+		return 0, fmt.Errorf("%s: gid %d is no group's", text, gid)
+	}
 	if !errors.Is(err, ErrUnknown) {
 		return gid, err
 	}
 	n, e := strconv.ParseUint(text, 10, 32)
-	if e != nil || n == 1<<32-1 {
+	if e != nil || n == NoID {
 		return 0, err
 	}
 	return uint32(n), nil

@@ -8,8 +8,12 @@ import (
 	"capsu/account"
 )
 
+// ofTheTerminal are the variables that a login keeps: what the terminal is, and whether it
+// shows colours.
+var ofTheTerminal = []string{"TERM", "COLORTERM", "NO_COLOR"}
+
 // notInherited are variables of the caller's login session. The target's session gets them
-// only if it preserves the environment.
+// only if it preserves the environment, or by -w.
 var notInherited = []string{"XDG_RUNTIME_DIR", "XDG_SESSION_ID", "DBUS_SESSION_BUS_ADDRESS"}
 
 // ofTheRuntime are settings of Go's runtime. A session never gets them.
@@ -63,7 +67,10 @@ func (e *environment) list() []string {
 // in the monitor's environment; a fresh environment drops them like the caller's. pam is
 // the PAM environment, which comes last.
 func (s *Session) Environment(caller, left, pam []string, u *account.User, shell string, defs account.Defs) []string {
-	keep := map[string]bool{"TERM": true}
+	keep := map[string]bool{}
+	for _, name := range ofTheTerminal {
+		keep[name] = true
+	}
 	for _, name := range s.Whitelist {
 		keep[name] = !slices.Contains(alwaysSet, name)
 	}
@@ -83,7 +90,9 @@ func (s *Session) Environment(caller, left, pam []string, u *account.User, shell
 		e.remove(originalCommand)
 	}
 	if !s.Preserves() {
-		e.remove(notInherited...)
+		if !s.Fresh() {
+			e.remove(notInherited...)
+		}
 		if s.Fresh() || defs.AlwaysSetPath() {
 			e.set("PATH", defs.Path(u.UID))
 		}

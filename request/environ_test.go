@@ -32,12 +32,24 @@ func TestEnvironmentOfASession(t *testing.T) {
 		"preserved, but login": {ghost, nil, Session{Preserve: true, Login: true}, account.Defs{"env_path": "/p"},
 			[]string{"TERM=vt100", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
 		"kept by a login": {ghost, nil, Session{Login: true, Whitelist: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
-			[]string{"TERM=vt100", "B=l1\nl2", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
+			[]string{"TERM=vt100", "XDG_RUNTIME_DIR=/run", "B=l1\nl2", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
 		"PATH always": {root, nil, plain, account.Defs{"always_set_path": "yes", "env_supath": "/s"},
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "PATH=/s", "SHELL=/bin/sh"}},
 	} {
 		if got := c.o.Environment(caller, nil, c.pam, c.user, "/bin/sh", c.defs); !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
+		}
+	}
+}
+
+// What is lost with COLORTERM is half of the terminal's colours, and with NO_COLOR a wish.
+func TestALoginKeepsWhatItsTerminalShows(t *testing.T) {
+	ghost := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
+	caller := []string{"TERM=a", "COLORTERM=b", "NO_COLOR=", "COLORFGBG=no"}
+	for _, o := range []Session{{Login: true}, {Forced: true}} {
+		got := o.Environment(caller, nil, nil, ghost, "/bin/sh", nil)
+		if want := []string{"TERM=a", "COLORTERM=b", "NO_COLOR="}; !slices.Equal(got[:len(got)-5], want) {
+			t.Errorf("%+v: %q", o, got)
 		}
 	}
 }

@@ -55,6 +55,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"capsu/capability"
 	"capsu/policy"
 	"capsu/say"
 
@@ -79,12 +80,14 @@ Arguments after the user go to the shell.
                        keep the environment (not with --login)
   -w, --whitelist-environment LIST
                        variables that --login keeps, with commas between them
-  -g, --group GROUP    primary group; root only
+  -g, --group GROUP    primary group; root only; the last one counts, others
+                       are supplementary
   -G, --supp-group GROUP
                        supplementary group; root only; may be repeated
   -P, --pty            a pseudo-terminal between caller and session (the
                        default, if any of descriptors 0-2 is a terminal)
-  -T, --no-pty         no pseudo-terminal: the session has the caller's terminal
+  -T, --no-pty         no pseudo-terminal: the session has the caller's terminal;
+                       of -P and -T the last one counts
   -n, --non-interactive
                        never ask: a prompt fails; standard input is left
                        to the session
@@ -92,8 +95,10 @@ Arguments after the user go to the shell.
                        for command= in authorized_keys: run what the ssh client
                        asks for (SSH_ORIGINAL_COMMAND); implies -n
       --service NAME   this PAM service, one of Services in capsu.conf
-  -C, --capabilities IAB  take this tuple instead of the grant; never more
-      --drop LIST         take these off the Inheritable and Ambient set
+  -C, --capabilities IAB  take this tuple instead of the grant; never more;
+                          "none" takes nothing, "all" is the grant
+      --drop LIST         take these off the Inheritable and Ambient set;
+                          "all" are all of them
       --no-new-privs      nothing that the session runs can gain privilege
   -h, --help           show this text
   -V, --version        show the version
@@ -115,10 +120,11 @@ type Session struct {
 	Shell          string
 	Preserve       bool     // -m; a login ignores it
 	Whitelist      []string // -w
-	Pty, NoPty     bool
+	Pty, NoPty     bool     // the last of -P and -T, if any
 	Group          string   // -g
 	Groups         []string // -G
 	Narrow         *cap.IAB // -C; nil: the grant
+	None           bool     // -C none: nothing Inheritable or Ambient
 	Drop           *cap.IAB // --drop
 	NoNewPrivs     bool
 	NonInteractive bool   // -n: a prompt fails
@@ -171,8 +177,6 @@ func (s *Session) check() error {
 		return &UsageError{"user: empty name"}
 	case s.Preserve && s.Whitelist != nil:
 		return &UsageError{"-m and -w: cannot be combined, -w names what --login keeps"}
-	case s.Pty && s.NoPty:
-		return &UsageError{"-P and -T: cannot be combined"}
 	}
 	return nil
 }
@@ -224,11 +228,11 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 			}
 			return rest, nil
 		case C.OPT_CAPABILITIES:
-			if o.Session.Narrow, err = tuple("-C", C.GoString(C.optarg), policy.ParseIAB); err != nil {
+			if err = o.Session.narrow(C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}
 		case C.OPT_DROP:
-			if o.Session.Drop, err = tuple("--drop", C.GoString(C.optarg), policy.ParseList); err != nil {
+			if o.Session.Drop, err = tuple("--drop", C.GoString(C.optarg), parseDrop); err != nil {
 				return nil, err
 			}
 		case C.OPT_NON_INTERACTIVE:
@@ -247,6 +251,9 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 		case C.OPT_FAST:
 			o.Session.Fast = true
 		case C.OPT_GROUP:
+			if o.Session.Group != "" { // as su has it, only the last one is the primary group
+				o.Session.Groups = append(o.Session.Groups, o.Session.Group)
+			}
 			if o.Session.Group, err = named("-g", C.GoString(C.optarg)); err != nil {
 				return nil, err
 			}
@@ -257,9 +264,9 @@ func (o *Options) read(argv []string, posix bool) (rest []string, err error) {
 		case C.OPT_WHITELIST:
 			o.Session.Whitelist = append(o.Session.Whitelist, strings.Split(C.GoString(C.optarg), ",")...)
 		case C.OPT_PTY:
-			o.Session.Pty = true
+			o.Session.Pty, o.Session.NoPty = true, false
 		case C.OPT_NO_PTY:
-			o.Session.NoPty = true
+			o.Session.Pty, o.Session.NoPty = false, true
 		case C.OPT_HELP:
 			o.Help = true
 		case C.OPT_LOGIN:
@@ -282,6 +289,40 @@ func named(option, text string) (string, error) {
 		return "", &UsageError{fmt.Sprintf("option %s: empty argument", option)}
 	}
 	return text, nil
+}
+
+// narrow reads the argument of -C. "none" and an empty tuple keep what the grant blocks,
+// which is not known yet; "all" is the grant.
+func (s *Session) narrow(text string) (err error) {
+	s.Narrow, s.None = nil, text == "none" || text == ""
+	if s.None || text == "all" {
+		return nil
+	}
+	s.Narrow, err = tuple("-C", text, policy.ParseIAB)
+	return err
+}
+
+// Dropped returns the capabilities that -C none and --drop take off, as Inheritable; nil if
+// there are none.
+func (s *Session) Dropped() (*cap.IAB, error) {
+	if s.None {
+		return parseDrop("all")
+	}
+	return s.Drop, nil
+}
+
+// parseDrop reads a list of capabilities, or "all".
+func parseDrop(text string) (*cap.IAB, error) {
+	if text != "all" {
+		return policy.ParseList(text)
+	}
+	iab := cap.NewIAB()
+	for c := range capability.All() {
+		if err := iab.SetVector(cap.Inh, true, c); err != nil {
+			return nil, err
+		}
+	}
+	return iab, nil
 }
 
 // tuple reads an option's capabilities by read.

@@ -4,6 +4,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"capsu/capability"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
@@ -33,6 +37,9 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu -w A,B --white C - ghost", Session{User: "ghost", Login: true, Whitelist: []string{"A", "B", "C"}}},
 		{"capsu --session-command x ghost", Session{User: "ghost", HasCommand: true, Command: "x", SameSession: true}},
 		{"capsu --session-command x -c y ghost", Session{User: "ghost", HasCommand: true, Command: "y"}},
+		{"capsu -g a -G b -g c ghost", Session{User: "ghost", Group: "c", Groups: []string{"b", "a"}}},
+		{"capsu -PT ghost", Session{User: "ghost", NoPty: true}},
+		{"capsu --no-pty -lP ghost --pty", Session{User: "ghost", Login: true, Pty: true}},
 		{"capsu -n ghost", Session{User: "ghost", NonInteractive: true}},
 		{"capsu --forced --service=capsu-ssh ghost", Session{User: "ghost", Forced: true, NonInteractive: true, Service: "capsu-ssh"}},
 		{"capsu --command= ghost", Session{User: "ghost", HasCommand: true}},
@@ -66,6 +73,49 @@ func normal(s Session) Session {
 	return s
 }
 
+// "none" and "all" could only be spelt out, capability by capability.
+func TestNoneAndAllAreSetsOfCapabilities(t *testing.T) {
+	for _, c := range []struct {
+		args          []string
+		none          bool
+		narrow, drops string
+	}{
+		{[]string{"-C", "none"}, true, "", "every one"},
+		{[]string{"-C", ""}, true, "", "every one"},
+		{[]string{"-C", "cap_kill", "-C", "none"}, true, "", "every one"},
+		{[]string{"-C", "none", "-C", "cap_kill"}, false, "cap_kill", ""},
+		{[]string{"-C", "none", "-C", "all"}, false, "", ""},
+		{[]string{"-C", "all"}, false, "", ""},
+		{[]string{"-C", "all", "--drop", "cap_kill"}, false, "", "cap_kill"},
+		{[]string{"--drop", "all"}, false, "", "every one"},
+		{[]string{"--drop", "all", "--drop", "cap_kill"}, false, "", "cap_kill"},
+	} {
+		o, err := Parse(append([]string{"capsu"}, c.args...), false)
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+			continue
+		}
+		drop, err := o.Session.Dropped()
+		text := func(iab *cap.IAB) string {
+			switch {
+			case iab == nil:
+				return ""
+			case len(capability.In(iab, cap.Inh)) == int(cap.MaxBits()):
+				return "every one"
+			}
+			return iab.String()
+		}
+		if err != nil || o.Session.None != c.none || text(o.Session.Narrow) != c.narrow || text(drop) != c.drops {
+			t.Errorf("%q: %v, -C %q, drops %q, %v", c.args, o.Session.None, text(o.Session.Narrow), text(drop), err)
+		}
+	}
+	for _, args := range [][]string{{"-C", "all,cap_kill"}, {"-C", "None"}, {"--drop", "none"}, {"--drop", "all,cap_kill"}} {
+		if _, err := Parse(append([]string{"capsu"}, args...), false); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
 func TestBadCommandLineNamesItsFault(t *testing.T) {
 	for argv, want := range map[string]string{
 		"capsu -x":                     "option -x: unknown",
@@ -75,7 +125,6 @@ func TestBadCommandLineNamesItsFault(t *testing.T) {
 		"capsu --command":              "option --command: missing argument",
 		"capsu --login=x":              "option --login=x: ",
 		"capsu --pty=x root":           "option --pty=x: ",
-		"capsu -PT root":               "-P and -T: cannot be combined",
 		"capsu -m -w A ghost":          "-m and -w: cannot be combined",
 		"capsu -w A -p ghost":          "-m and -w: cannot be combined",
 		"capsu --s x ghost":            "option --s: unknown, ambiguous",

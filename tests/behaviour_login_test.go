@@ -44,6 +44,10 @@ var loginCases = []behaviour{
 	{name: "a login whose home the target may not enter when root calls", caller: "root",
 		args: words("-l", "shut", "-c", "pwd"), wrapper: from("/usr/lib")},
 	{name: "a login whose home is the root directory", args: words("-l", "rootless", "-c", "pwd"), want: ran("/\n")},
+	{name: "a login whose entry has an empty home", args: words("-l", "fieldless", "-c", "echo $HOME $PWD"),
+		wrapper: from("/usr/lib")},
+	{name: "a session whose entry has an empty home", args: words("fieldless", "-c", "echo $HOME $PWD"),
+		wrapper: from("/usr/lib")},
 }
 
 func profile(t *testing.T) { file(t, "/home/ghost/.profile", "PROFILE=read\n", 0o644) }
@@ -72,6 +76,26 @@ var groupCases = []behaviour{
 		want: ran("team\nteam many5\n")},
 	{name: "of two -g the last counts", caller: "root",
 		args: words("-g", "many5", "-g", "team", "ghost", "-c", "id -ng"), want: ran("team\n")},
+	{name: "of two -g the first is a supplementary group", caller: "root",
+		args: words("-g", "many5", "-g", "team", "ghost", "-c", "id -nG"), want: ran("team many5\n")},
+	{name: "of two -g with a -G between them the last counts", caller: "root",
+		args: words("-g", "many5", "-G", "many6", "-g", "team", "ghost", "-c", "id -ng; id -nG"),
+		want: ran("team\nteam many5 many6\n")},
+	{name: "-g counts before several -G", caller: "root",
+		args: words("-G", "many6", "-g", "team", "-G", "many5", "-G", "many6", "ghost", "-c", "id -ng; id -nG"),
+		want: ran("team\nteam many5 many6\n")},
+	{name: "a group whose number is none", args: words("ghost", "-c", "id -nG"), setup: numberless},
+	{name: "a group whose number is none when root calls", caller: "root", args: words("ghost", "-c", "id -nG"),
+		setup: numberless},
+	{name: "an account whose primary group has the number of none", args: words("beta", "-c", "id"),
+		setup: func(t *testing.T) {
+			file(t, "/etc/passwd", must(t, "sed", `s/^\(beta:x:[0-9]*\):[0-9]*:/\1:4294967295:/`, "/etc/passwd"), 0o644)
+		}, want: refused("group|gid")},
+	{name: "a group whose number is none as the group of -g", caller: "root",
+		args: words("-g", "numberless", "beta", "-c", "id -ng"), setup: numberless, want: refused("group")},
+	{name: "a group whose number is none as the group of -G", caller: "root",
+		args: words("-g", "team", "-G", "numberless", "beta", "-c", "id -nG"), setup: numberless,
+		want: refused("group")},
 	{name: "an unknown group of -g is refused", caller: "root",
 		args: words("-g", "nogroupofthisname", "ghost", "-c", "id"), want: refused("nogroupofthisname")},
 	{name: "an unknown group of -G is refused", caller: "root",
@@ -83,6 +107,11 @@ var groupCases = []behaviour{
 		want: ran("ghost team\n")},
 	{name: "groups that a module adds arrive beside those of -G", caller: "root",
 		args: words("-G", "many5", "ghost", "-c", "id -nG"), setup: moreGroups, want: ran("many5 team\n")},
+}
+
+// numberless makes a group of ghost's with the number that the kernel takes for none.
+func numberless(t *testing.T) {
+	file(t, "/etc/group", must(t, "cat", "/etc/group")+"numberless:x:4294967295:ghost\n", 0o644)
 }
 
 func moreGroups(t *testing.T) {

@@ -41,6 +41,11 @@ func whole(script string) string {
 		`; s=$?; [ "$a" = "$(stty -g)" ] && echo modes kept || echo modes changed; echo "status $s"`
 }
 
+// sameTerminal tells whether a session with these options has the caller's terminal.
+func sameTerminal(options string) string {
+	return "n=$(tty); $P " + options + ` ghost -c "[ \$(tty) = $n ] && echo caller\'s || echo own"`
+}
+
 var right = words("Password: ", password+"\n")
 
 func rightAnd(steps ...string) []string { return append(append([]string{}, right...), steps...) }
@@ -53,10 +58,10 @@ var terminalCases = []behaviour{
 		want: outcome{says: "^password: \nin the session" + kept + "0\n$"}},
 	{name: "a wrong password on the terminal is refused",
 		do:   typing(whole("$P ghost -c 'echo in the session'"), "Password: ", "wrong\n"),
-		want: outcome{says: "^password: \n[^\n]*authentication failure" + kept + "1\n$"}},
+		want: outcome{says: "^password: \n[^\n]*(?-i:Authentication failure)" + kept + "1\n$"}},
 	{name: "an empty password on the terminal is refused",
 		do:   typing(whole("$P ghost -c 'echo in the session'"), "Password: ", "\n"),
-		want: outcome{says: "^password: \n[^\n]*authentication failure" + kept + "1\n$"}},
+		want: outcome{says: "^password: \n[^\n]*(?-i:Authentication failure)" + kept + "1\n$"}},
 	{name: "a key is erased in a password",
 		do:   typing(whole("$P ghost -c 'echo in the session'"), "Password: ", "opex\x7fn sesame\n"),
 		want: outcome{says: "in the session" + kept + "0\n$"}},
@@ -105,6 +110,8 @@ var terminalCases = []behaviour{
 		want: outcome{says: kept + "143\n$"}},
 	{name: "root is asked nothing on the terminal", do: typingAs("root", whole("$P ghost -c 'echo in the session'")),
 		want: outcome{says: "^in the session" + kept + "0\n$"}},
+	{name: "-T after -P leaves the caller's terminal", do: typingAs("root", whole(sameTerminal("-P -T")))},
+	{name: "-P after -T gives a terminal of its own", do: typingAs("root", whole(sameTerminal("-T -P")))},
 	{name: "a hangup ends a shell", do: hangup, want: outcome{says: "ended"}},
 	{name: "an expired password is changed on the terminal", setup: expire,
 		want: outcome{says: "new password: .*retype[^\n]*\n.*changed" + kept + "0\n$"},
@@ -116,7 +123,7 @@ var terminalCases = []behaviour{
 	{name: "what is typed before the prompt is not the password",
 		do: typing(whole("read -r -p 'ready? '; $P ghost -c 'echo in the session'"), "ready? ", "\n"+password+"\n",
 			"Password: ", "wrong\n"),
-		want: outcome{says: "authentication failure" + kept + "1\n$"}},
+		want: outcome{says: "(?-i:Authentication failure)" + kept + "1\n$"}},
 	{name: "information of a module is shown on the terminal", setup: also("auth [info=to know]"),
 		do:   typing(whole("PS1='> ' $P ghost"), rightAnd("> ", "exit\n")...),
 		want: outcome{says: "to know\n.*" + kept + "0\n$"}},

@@ -130,6 +130,7 @@ func peopleOfTheSuite(t *testing.T) {
 		{"badshell", "-s", "/bin/no-such-shell"},
 		{"shellless", "-s", ""},
 		{"homeless", "-s", "/bin/sh", "-d", "/home/nowhere"},
+		{"fieldless", "-s", "/bin/sh"},
 		{"shut", "-s", "/bin/sh", "-d", "/home/closed"},
 		{"athome", "-s", "/bin/sh", "-d", "/home/afile"},
 		{"rootless", "-s", "/bin/sh", "-d", "/"},
@@ -143,11 +144,12 @@ func peopleOfTheSuite(t *testing.T) {
 		account(t, who[0], who[1:]...)
 	}
 	must(t, "sh", "-c",
-		`for u in kept badshell shellless homeless shut athome rootless expired locked stale nologin many toor; do
+		`for u in kept badshell shellless homeless fieldless shut athome rootless expired locked stale nologin many toor; do
 		printf '%s:%s\n' $u "$0"; done | chpasswd -c SHA256 -s 1000`, password)
 	account(t, "free", "-s", "/bin/sh", "-p", "")
 	account(t, "star", "-s", "/bin/sh", "-p", "*")
-	must(t, "sh", "-c", `usermod -L locked; chage -d 0 stale; sed -i 's#^\(shellless:.*\):[^:]*$#\1:#' /etc/passwd`)
+	must(t, "sh", "-c", `usermod -L locked; chage -d 0 stale
+		sed -i 's#^\(shellless:.*\):[^:]*$#\1:#; s#^\(fieldless:.*\):[^:]*\(:[^:]*\)$#\1:\2#' /etc/passwd`)
 }
 
 // run makes the call that a case describes.

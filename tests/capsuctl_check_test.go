@@ -29,6 +29,24 @@ func TestCheckSaysWhatAPersonWouldWantToKnow(t *testing.T) {
 		"a group twice": {"cap_kill @one\nnone @one\n", []string{"2: @one: line 1 decides already"}},
 		"the same line": {"cap_kill ghost\ncap_kill ghost\n", []string{"2: the same as line 1"}},
 		"named twice":   {"cap_kill ghost ghost\n", []string{"1: ghost: named twice"}},
+		"swapped": {"ghost cap_net_raw\n",
+			[]string{`1: "ghost" is a user, and "cap_net_raw" a tuple: a rule begins with its tuple: ` +
+				`the rule names nobody, and has no effect`}},
+		"swapped, a group": {"@one ^cap_net_raw,cap_kill\n",
+			[]string{`1: "@one" is a group, and "^cap_net_raw,cap_kill" a tuple: a rule begins with its ` +
+				`tuple: `}},
+		"swapped, a wildcard": {"* none\n",
+			[]string{`1: "*" is everybody, and "none" a tuple: a rule begins with its tuple: ` +
+				`the rule names nobody, and has no effect`}},
+		"swapped, and a name": {"ghost cap_net_raw beta\n",
+			[]string{`1: "ghost" is a user, and "cap_net_raw" a tuple: a rule begins with its tuple: pam_cap.so changes ` +
+				`nothing, capsu refuses the session`}},
+		"unreadable, for nobody": {"cap_nte_raw nosuch\n",
+			[]string{`1: unknown capability "cap_nte_raw": the rule names nobody`, `1: nosuch: no such user`}},
+		"unreadable, without a name": {"cap_nte_raw\n",
+			[]string{`1: unknown capability "cap_nte_raw": the rule names nobody`, `1: names nobody`}},
+		"beyond the file's set, for nobody": {"^cap_sys_admin @nosuch\n",
+			[]string{"1: cap_sys_admin: Ambient, but not in capsu's permitted set: the rule names nobody", "1: @nosuch: "}},
 		"unknown user": {"cap_kill gohst\n",
 			[]string{"1: gohst: no such user: for both programs it matches nobody"}},
 		"unknown group": {"cap_kill @nosuch\n",

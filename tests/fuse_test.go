@@ -228,7 +228,7 @@ func TestOrdinaryFilesGiveTheAnswerAndTakeTheWords(t *testing.T) {
 		"the rest":   {password + "\nthe rest\nof it", "cat; exit 3", "the rest\nof it", "Password: ", 3},
 		"no newline": {password, "cat; exit 3", "", "Password: ", 3},
 		"order":      {password + "\n", "echo out; echo err >&2; exit 3", "out\n", "Password: err\n", 3},
-		"wrong":      {"wrong\n", "true", "", "Password: capsu: authentication failure\n", 1},
+		"wrong":      {"wrong\n", "true", "", "Password: capsu: Authentication failure\n", 1},
 		"nothing": {"", "true", "", "Password: capsu: prompt: end of input\n" +
 			"capsu: hint: the stack asks for a password; give it on a terminal, or as the first line of standard input\n", 1},
 		"too long": {strings.Repeat("x", 512) + "\n", "true", "",

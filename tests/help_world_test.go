@@ -158,7 +158,7 @@ func bothServices(t *testing.T, text string) {
 }
 
 // neutral is the answer to every attempt that fails before authentication.
-const neutral = "capsu: authentication failure\n"
+const neutral = "capsu: Authentication failure\n"
 
 // account makes a user for the time of a test.
 func account(t *testing.T, name string, args ...string) {

@@ -49,7 +49,7 @@ func TestLimitsThatPamLimitsSets(t *testing.T) {
 						t.Errorf("status %d, and the limit is not named: %q", r.status, r.stderr)
 					}
 				}
-				if strings.Contains(r.stderr, "authentication failure") || strings.Contains(r.stderr, "goroutine") ||
+				if strings.Contains(r.stderr, "Authentication failure") || strings.Contains(r.stderr, "goroutine") ||
 					strings.Contains(r.stderr, "fatal error") {
 					t.Errorf("stderr %q", r.stderr)
 				}
@@ -100,7 +100,7 @@ func TestLimitsOfTheCaller(t *testing.T) {
 						t.Errorf("status %d, stdout %q, stderr %q", r.status, r.stdout, r.stderr)
 					}
 					for _, crash := range []string{"goroutine", "fatal error", "SIGABRT", "SIGSEGV", "panic",
-						"authentication failure"} {
+						"Authentication failure"} {
 						if strings.Contains(r.stderr, crash) {
 							t.Errorf("stderr %q", r.stderr)
 						}

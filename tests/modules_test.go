@@ -255,7 +255,6 @@ var theirOwn = []struct {
 	{regexp.MustCompile(`\bcapsu\b`), "su"},
 	{regexp.MustCompile(`su: pam_\w+: `), "su: "},
 	{regexp.MustCompile(`PAM service su: `), ""},
-	{regexp.MustCompile(`Authentication failure`), "authentication failure"},
 	{regexp.MustCompile(`(?i)su: (cannot open session: |cannot set group id: )`), "su: "},
 	{regexp.MustCompile(`\d\d:\d\d:\d\d`), "TIME"},
 	{regexp.MustCompile(`\[\d+\]: `), "[PID]: "},

@@ -308,7 +308,7 @@ func TestPolicyOfNobodysConcernIsNotRead(t *testing.T) {
 
 func TestBadCommandLineIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 	for _, args := range [][]string{
-		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""}, {"-P", "-T", "ghost"},
+		{"--no-such-option"}, {"-x"}, {"ghost", "-c"}, {"--command"}, {"--help=me"}, {""},
 		{"--pty=x", "ghost"},
 		{"--\x1b[31m"},
 	} {
@@ -338,4 +338,19 @@ func TestNumbersThatAreNoUsersAreRefused(t *testing.T) {
 	setPassword(t, "4242", password)
 	account(t, "other", "-u", "4242", "-s", "/bin/sh")
 	expectRun(t, capsu(t, "4242", "-c", "id -un"), "4242\n")
+}
+
+// Root could read in /etc/passwd what a neutral refusal hides, and looks for a fault in PAM
+// that is none. PAM is not asked; the attempt is recorded.
+func TestRootIsToldThatAUserIsUnknown(t *testing.T) {
+	stack(t, "auth required pam_permit.so\nauth required pam_deny.so\naccount required pam_deny.so\n")
+	log := logged(t)
+	r := call{caller: "root", args: words("no\x1bsuch", "-c", "echo in")}.run(t)
+	expectExactly(t, "root", r, "", `capsu: user no\x1bsuch does not exist`+"\n", 1)
+	if got, want := log(), `FAILED SU (to no\x1bsuch) root on none: user no\x1bsuch does not exist`+"\n"; got != want {
+		t.Errorf("the log has %q, want %q", got, want)
+	}
+	expectRefusal(t, capsu(t, "nosuch", "-c", "echo in"), neutral)
+	r = call{caller: "root", args: words("--forced-command", "nosuch"), env: words("SSH_ORIGINAL_COMMAND=id")}.run(t)
+	expectExactly(t, "a key of root's", r, "", neutral, 1)
 }

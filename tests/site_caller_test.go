@@ -21,7 +21,7 @@ func TestRootTargetLetsOthersBecomeRootByItsPassword(t *testing.T) {
 	expectRefusal(t, capsu(t, "-c", "id -u"), "root: uid 0 is not a target", "RootTarget on in "+siteFile)
 	site(t, "RootTarget on")
 	expectRun(t, capsu(t, "-c", "id -u"), "0\n")
-	expectRefusal(t, call{args: []string{"-c", "id -u"}, stdin: "wrong\n"}.run(t), "authentication failure")
+	expectRefusal(t, call{args: []string{"-c", "id -u"}, stdin: "wrong\n"}.run(t), "Authentication failure")
 	site(t, "<Caller @team>", "RootTarget on", "</Caller>") // beta is in it, alpha not
 	expectRefusal(t, capsu(t, "root", "-c", "id -u"), "root: uid 0 is not a target")
 	expectRun(t, call{caller: "beta", args: []string{"root", "-c", "id -u"}}.run(t), "0\n")

@@ -4,6 +4,7 @@ package tests
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -146,4 +147,34 @@ func TestLessCannotBeHadOfAllThatRootHas(t *testing.T) {
 	}
 	site(t, "")
 	expectRun(t, call{caller: "root", args: []string{"--drop", "cap_kill", "root", "-c", "echo in"}}.run(t), "in\n")
+}
+
+// Root who calls capsu, and then cannot even mount, must not have to guess why.
+func TestRootWithoutCapabilitiesIsToldSoOnATerminal(t *testing.T) {
+	const note = "capsu: note: uid 0 without capabilities: CapabilitiesRootRevoke is on"
+	for name, c := range map[string]struct {
+		conf, rules, args string
+		times             int
+	}{
+		"no rule":                  {"", "", "-c 'echo in'", 1},
+		"without a terminal of it": {"", "", "-T -c 'echo in'", 1},
+		"no Ambient capability":    {"", "cap_net_raw,!cap_chown root", "-c 'echo in'", 1},
+		"an Ambient capability":    {"", "^cap_net_raw root", "-c 'echo in'", 0},
+		"all dropped":              {"", "^cap_net_raw root", "--drop all -c 'echo in'", 1},
+		"not revoked":              {"CapabilitiesRootRevoke off", "", "-c 'echo in'", 0},
+		"not uid 0":                {"", "", "ghost -c 'echo in'", 0},
+		"elsewhere":                {"", "", "-c 'echo in' 2>/opt/said; cat /opt/said", 0},
+		"a key":                    {"", "", "--forced-command root", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site(t, c.conf)
+			policy(t, c.rules+"\n")
+			t.Cleanup(func() { os.Remove("/opt/said") })
+			x := onTerminal(t, "root", program+" "+c.args, "SSH_ORIGINAL_COMMAND=echo in")
+			x.end()
+			if got := x.screen(); strings.Count(got, note+"\n") != c.times || !strings.Contains(got, "in\n") {
+				t.Errorf("%q, want the note %d times", got, c.times)
+			}
+		})
+	}
 }

@@ -217,7 +217,7 @@ func sshNoPermission(t *testing.T, s *sshd) {
 		t.Helper()
 		log := logged(t)
 		r := s.run(key, "data", "echo in the session")
-		expectExactly(t, key, r, "", "capsu: authentication failure\n", 1)
+		expectExactly(t, key, r, "", "capsu: Authentication failure\n", 1)
 		if r.took < time.Second { // a delay is 1.5 s at least
 			t.Errorf("%s: refused after %v", reason, r.took)
 		}
@@ -234,7 +234,7 @@ func sshNoPermission(t *testing.T, s *sshd) {
 	file(t, "/etc/pam.d/capsu-ssh", must(t, "cat", "../pam.d/capsu-ssh"), 0o644)
 	file(t, siteFile, "Services capsu-ssh\n", 0o644) // all callers may name it
 	r := call{args: []string{"-n", "--service", "capsu-ssh", "ghost", "-c", "echo in the session"}}.run(t)
-	expectExactly(t, "a caller who is none", r, "", "capsu: authentication failure\n", 1)
+	expectExactly(t, "a caller who is none", r, "", "capsu: Authentication failure\n", 1)
 }
 
 // Messages of modules and of capsu go to the system log, not into the session's data.

@@ -261,7 +261,7 @@ func judgeRefusal(state []oddity, status int, stderr string, refusals []string) 
 	for _, o := range state {
 		n, ok := strings.CutPrefix(o.words, "drop=")
 		if c, err := strconv.Atoi(n); ok && err == nil && slices.Contains(dropped, cap.Value(c)) &&
-			strings.Contains(stderr, "authentication failure") {
+			strings.Contains(stderr, "Authentication failure") {
 			return ""
 		}
 	}

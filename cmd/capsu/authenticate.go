@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"capsu/account"
 	"capsu/interpose"
@@ -14,11 +15,15 @@ import (
 
 // settleName finds the name to authenticate for: the one in the passwd entry, also if the
 // caller has typed a uid. Without an entry it keeps what they have typed, which the stack
-// then refuses like a wrong password.
+// then refuses like a wrong password. Root is told at once, except by a key: its holder may
+// be anybody.
 func (s *session) settleName() error {
 	u, err := account.ByName(s.asked.User)
 	if errors.Is(err, account.ErrUnknown) {
 		u, err = account.ByNumber(s.asked.User)
+	}
+	if errors.Is(err, account.ErrUnknown) && s.caller.UID == 0 && !s.asked.Forced {
+		return fmt.Errorf("user %s does not exist", s.asked.User)
 	}
 	if err != nil {
 		return nil
@@ -127,14 +132,23 @@ func (s *session) resolve() error {
 	if t.user, err = account.ByName(name); err != nil {
 		return err
 	}
+	if t.user.Home == "" { // an empty HOME would be the current directory, which is the caller's
+		t.homeless, t.user.Home = true, "/"
+	}
 	if err := s.refuseRoot(t.user); err != nil {
 		return err
 	}
 	if s.start.Caller != 0 && t.user.UID == s.start.Guard {
 		return fmt.Errorf("%s: the guard is not a target", t.user.Name)
 	}
+	if t.user.UID == account.NoID || t.user.GID == account.NoID {
+		return fmt.Errorf("%s: uid or gid %d is nobody's", t.user.Name, uint32(account.NoID))
+	}
 	if err := t.setGroups(s.groups); err != nil {
 		return err
+	}
+	if s.groups.primary == nil && slices.Contains(t.own, account.NoID) {
+		s.voice.warn(fmt.Errorf("groups of %s: gid %d is no group's, and is left out", t.user.Name, uint32(account.NoID)))
 	}
 	s.target = t
 	if err := s.configureFor(t); err != nil {

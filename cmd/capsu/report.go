@@ -70,7 +70,8 @@ type authenticationError struct {
 	owes  bool // capsu has to sleep the delay; libpam does in the authentication phase only
 }
 
-func (e *authenticationError) Error() string { return "authentication failure" }
+// Error returns the words that su has, with its capital letter: programs wait for them.
+func (e *authenticationError) Error() string { return "Authentication failure" }
 
 // reason returns the text of an error for the system log.
 func reason(err error) string {

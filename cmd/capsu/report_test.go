@@ -41,7 +41,7 @@ func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 	for _, status := range []pam.Error{pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied, pam.ErrAcctExpired,
 		pam.ErrCredInsufficient, pam.ErrAuthinfoUnavail, pam.ErrSystem, pam.ErrIgnore, pam.ErrConv} {
 		err := authenticationFault("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
-		if err == nil || err.Error() != "authentication failure" || hintOf(err) != "" {
+		if err == nil || err.Error() != "Authentication failure" || hintOf(err) != "" {
 			t.Errorf("%v: %v, hint %q", status, err, hintOf(err))
 		}
 	}
@@ -67,7 +67,7 @@ func TestARefusedPromptIsToldToThePersonAndNotToTheKeysHolder(t *testing.T) {
 	}
 	err = authenticationFault("capsu", true, refused)
 	var neutral *authenticationError
-	if !errors.As(err, &neutral) || err.Error() != "authentication failure" || hintOf(err) != "" {
+	if !errors.As(err, &neutral) || err.Error() != "Authentication failure" || hintOf(err) != "" {
 		t.Errorf("--forced-command: %v, hint %q", err, hintOf(err))
 	}
 	if got := reason(err); !strings.Contains(got, "Token for ghost: ") {

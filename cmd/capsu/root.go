@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"capsu/account"
+	"capsu/capability"
+	"capsu/descriptor"
 	"capsu/front"
 	"capsu/privilege"
 
@@ -55,6 +57,14 @@ func (s *session) giveUp() error {
 	err := s.leader.Shrink(c.MonitorSet...)
 	c.asGuard = s.leader.ActsAsGuard()
 	return err
+}
+
+// noteRevoked tells a person at a terminal that uid 0 gives their session no capability: what
+// fails there fails with a permission denied that root does not expect.
+func (s *session) noteRevoked(tuple *cap.IAB) {
+	if s.target.user.UID == 0 && s.conf.RootRevoke && capability.In(tuple, cap.Amb) == nil && !s.asked.Forced && descriptor.IsTerminal(2) {
+		s.voice.aside("capsu: note: uid 0 without capabilities: CapabilitiesRootRevoke is on\n")
+	}
 }
 
 // warnOfLacking warns, after the closings, of capabilities that they needed and that

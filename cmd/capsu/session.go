@@ -190,6 +190,7 @@ func (s *session) launch() (*launcher.Child, error) {
 		return nil, errors.Join(err, launcher.End(s.leader, child))
 	}
 	s.attempt.Opened(tuple.String())
+	s.noteRevoked(tuple)
 	return child, nil
 }
 

@@ -42,7 +42,7 @@ func (s *session) configureFor(t *target) (err error) {
 	if t.securebits, err = c.Securebits(s.start.Securebits, t.user.UID == 0); err != nil {
 		return err
 	}
-	if less := s.asked.Narrow != nil || s.asked.Drop != nil; less && t.user.UID == 0 && t.securebits&cap.SecbitNoRoot == 0 {
+	if less := s.asked.Narrow != nil || s.asked.None || s.asked.Drop != nil; less && t.user.UID == 0 && t.securebits&cap.SecbitNoRoot == 0 {
 		return say.Hinted("with CapabilitiesRootRevoke on, a session with uid 0 has only its tuple",
 			"-C and --drop: a session with uid 0 has every capability as long as CapabilitiesRootRevoke is off")
 	}

@@ -21,6 +21,7 @@ import (
 // target is the account that the session is for. resolve fills it in, once.
 type target struct {
 	user       *account.User
+	homeless   bool     // the passwd entry names no home directory; user has /
 	named      string   // PAM_USER, by which user was found
 	gid        uint32   // the session's primary group
 	groups     []uint32 // the session's
@@ -64,13 +65,13 @@ func chooseGroups(asked *request.Session, caller *account.User) (c groupChoice, 
 }
 
 // setGroups sets the session's groups: those that root has chosen, otherwise the target's
-// by NSS.
+// by NSS, without a group that no process can have: setgroups(2) would refuse all of them.
 func (t *target) setGroups(chosen groupChoice) (err error) {
 	t.gid = t.user.GID
 	if t.own, err = t.user.Groups(); err != nil {
 		return err
 	}
-	t.groups = t.own
+	t.groups = slices.DeleteFunc(slices.Clone(t.own), func(gid uint32) bool { return gid == account.NoID })
 	if chosen.primary == nil {
 		return nil
 	}
@@ -97,6 +98,10 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	drop, err := asked.Dropped()
+	if err != nil {
+		return nil, err
+	}
 	_, ignored := interpose.Left()
 	spec := &launcher.Spec{
 		PAM: handle,
@@ -108,7 +113,7 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 		Limits:     limits, Ignored: (s.start.Ignored | ignored) &^ (1 << (unix.SIGCHLD - 1)), Mask: s.start.Mask,
 		Path: shell, Args: asked.Argv(shell), Env: env,
 	}
-	spec.Narrow, spec.Drop, spec.NoNewPrivs = asked.Narrow, asked.Drop, asked.NoNewPrivs || t.blocksMore(asked.Narrow)
+	spec.Narrow, spec.Drop, spec.NoNewPrivs = asked.Narrow, drop, asked.NoNewPrivs || t.blocksMore(asked.Narrow)
 	if asked.Fresh() {
 		spec.Home = t.user.Home
 	}
@@ -134,6 +139,9 @@ func (s *session) environ() (env []string, shell string, err error) {
 		if defs, err = account.ReadDefs(); err != nil {
 			s.voice.warn(err) // PATH is then the built-in one
 		}
+	}
+	if s.target.homeless && s.asked.Fresh() {
+		s.voice.warn(fmt.Errorf("home directory of %s: the account has none, so it is /", s.target.user.Name))
 	}
 	shell = s.shell()
 	if s.asked.Preserve && s.asked.Login {

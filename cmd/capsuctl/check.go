@@ -26,8 +26,9 @@ type finding struct {
 
 // What the two programs do with a faulty rule.
 const (
-	refused = "pam_cap.so changes nothing, capsu refuses the session"
-	nobody  = "for both programs it matches nobody"
+	refused    = "pam_cap.so changes nothing, capsu refuses the session"
+	nobody     = "for both programs it matches nobody"
+	namesNoOne = "the rule names nobody, and has no effect"
 )
 
 // check reports findings in capsu.conf and in the policy.
@@ -133,8 +134,16 @@ func (c *checker) run(conf *site.Config) (err error) {
 
 // checkTuple checks a rule's grant.
 func (c *checker) checkTuple(r policy.Rule) {
+	consequence := refused
+	if !slices.ContainsFunc(r.Who, exists) {
+		consequence = namesNoOne
+	}
 	if r.Fault != nil {
-		c.report(r.Line, "%v%s: %s", r.Fault, guessMeant(r), refused)
+		if tuple := swapped(r); tuple != "" {
+			c.report(r.Line, "%q is %s, and %q a tuple: a rule begins with its tuple: %s", r.Word, kindOf(r.Word), tuple, consequence)
+			return
+		}
+		c.report(r.Line, "%v%s: %s", r.Fault, guessMeant(r), consequence)
 		return
 	}
 	if r.IAB == nil {
@@ -150,8 +159,8 @@ func (c *checker) checkTuple(r policy.Rule) {
 	}
 	var beyond *policy.BeyondError
 	if err := policy.Beyond(r.IAB, c.granted, capability.Bounded); errors.As(err, &beyond) {
-		if beyond.Bounding {
-			c.report(r.Line, "%v: %s", err, refused)
+		if beyond.Bounding || consequence == namesNoOne {
+			c.report(r.Line, "%v: %s", err, consequence)
 		} else {
 			c.report(r.Line, "%v: capsu refuses the session unless root calls; give capsu's file the capability ('capsuctl filecaps')", err)
 		}
@@ -180,6 +189,35 @@ func guessMeant(r policy.Rule) string {
 	return ""
 }
 
+// swapped returns the tuple that stands after a name, if a rule begins with a name; else "".
+func swapped(r policy.Rule) string {
+	if !exists(r.Word) {
+		return ""
+	}
+	for _, word := range r.Who {
+		if isTuple(word) {
+			return word
+		}
+	}
+	return ""
+}
+
+// isTuple tells whether a word among the names is a tuple and not a name.
+func isTuple(word string) bool {
+	_, err := policy.ParseIAB(word)
+	return !exists(word) && (word == "all" || word == "none" || err == nil)
+}
+
+func kindOf(name string) string {
+	switch {
+	case name == "*":
+		return "everybody"
+	case name[0] == '@':
+		return "a group"
+	}
+	return "a user"
+}
+
 // checkNames checks the users and groups that a rule names, and whether an earlier rule
 // decides for them.
 func (c *checker) checkNames(r policy.Rule) error {
@@ -196,13 +234,19 @@ func (c *checker) checkNames(r policy.Rule) error {
 	if c.rules[r.Text] == 0 {
 		c.rules[r.Text] = r.Line
 	}
-	comment := false
+	comment, tuple := false, ""
+	if r.Fault != nil {
+		tuple = swapped(r) // checkTuple has reported it
+	}
 	for i, word := range r.Who {
 		if strings.HasPrefix(word, "#") && !comment {
 			comment = true
 			c.checkComment(r.Line, word, r.Who[i+1:])
 		}
 		if comment && (word[0] == '#' || !exists(word)) {
+			continue
+		}
+		if tuple != "" && isTuple(word) {
 			continue
 		}
 		if slices.Contains(r.Who[:i], word) {
