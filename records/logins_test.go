@@ -236,3 +236,21 @@ func TestLocksOfOthersCostALoginOneSecondInAll(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// The kernel cut a record with a name of some thousand bytes off before its result.
+func TestAuditRecordOfLongNamesHasItsResult(t *testing.T) {
+	for name, long := range map[string]string{"plain": strings.Repeat("x", 4500), "not plain": strings.Repeat("x ", 2250)} {
+		a := &Attempt{Caller: long, Target: long, Terminal: "/dev/" + long, Program: "/" + long}
+		tuple := strings.Repeat("!%cap_checkpoint_restore,", 41) // longer than any
+		got := a.auditText(tuple, false)
+		cut := auditField(long[:509] + "...")
+		if len(got) > 8000 || !strings.HasSuffix(got, " res=failed") ||
+			!strings.Contains(got, tuple) || !strings.Contains(got, " acct="+cut+" caller="+cut+" ") {
+			t.Errorf("%s: %d bytes: %s", name, len(got), got)
+		}
+	}
+	a := &Attempt{Target: strings.Repeat("x", 512), Caller: "alpha"}
+	if got := a.auditText("", true); !strings.Contains(got, `acct="`+a.Target+`"`) {
+		t.Errorf("%s", got)
+	}
+}
