@@ -52,8 +52,8 @@ func (a *Attempt) auditText(tuple string, opened bool) string {
 		auditField(a.Target), auditField(a.Caller), quoted(tuple), auditField(a.Program), bare(terminal), result)
 }
 
-// longest is how many bytes of a name or path a record has; a tuple is whole. The kernel cuts a record off at some 8 KB
-// (AUDIT_MESSAGE_TEXT_MAX), and then its result, which stands at the end, is missing.
+// longest is how many bytes of a name or path a record has; a tuple is whole. The kernel cuts
+// a record off at some 8 KB (AUDIT_MESSAGE_TEXT_MAX), and its result stands at the end.
 const longest = 512
 
 // shorten takes the end off a value that is too long, and puts "..." in its place.
