@@ -2,6 +2,7 @@
 # install.sh - build and install capsu: programs, PAM services, the guard user, file
 # capabilities. Run it as root; it may be run again at any time. See usage().
 set -eu
+umask 022
 cd "$(dirname "$0")"
 me=install.sh
 . packaging/host.sh
@@ -102,16 +103,40 @@ configuration() {
 	say "packaging/capsu.conf /etc/capsu.conf"
 }
 
+# Fails if $1, or a directory on the way to it, is a symbolic link that others may have put
+# there.
+check_way() {
+	way=$1
+	while [ -n "$way" ]; do
+		dir=${way%/*}
+		if [ -L "$way" ] && [ -n "$(find -L "$dir/" -maxdepth 0 \
+			\( -perm -002 -o -perm -020 ! -gid 0 -o ! -uid 0 ! -uid "$(id -u)" \))" ]; then
+			fail "$way: a symbolic link in a directory that others may write; remove it"
+		fi
+		way=$dir
+	done
+}
+
+# Makes a directory, and those above it, with mode 755. One that is there stays as it is.
+make_directory() { [ -d "$1" ] || run install -d -m 755 "$1"; }
+
+# Installs a file: MODE SOURCE DESTINATION.
+put() {
+	check_way "$3"
+	make_directory "${3%/*}"
+	run install -m "$1" "$2" "$3"
+}
+
 # Installs a configuration file. If it is not as it was installed last, the administrator
 # has changed it: then it stays, and the new text goes beside it.
 install_configuration() {
 	from=$1 to=$2 at=$destdir$2
 	if [ ! -e "$at" ] || cmp -s "$from" "$at" ||
 		grep -qxF "$(checksum "$at")  $to" "$record" 2>/dev/null; then
-		run install -D -m 644 "$from" "$at"
+		put 644 "$from" "$at"
 		run record "$to" "$at"
 	else
-		run install -m 644 "$from" "$at.capsu-new"
+		put 644 "$from" "$at.capsu-new"
 		say "$to was changed since it was installed and stays; the new text is in $to.capsu-new"
 	fi
 }
@@ -129,13 +154,15 @@ remove_configuration() {
 
 # Records the checksum of a configuration file that has been installed.
 record() {
-	mkdir -p "${record%/*}"
-	touch "$record"
+	check_way "$record"
+	check_way "$record.new"
+	make_directory "${record%/*}"
 	{
-		grep -v "  $1\$" "$record" || true
+		[ ! -e "$record" ] || grep -v "  $1\$" "$record" || true
 		say "$(checksum "$2")  $1"
 	} >"$record.new"
-	mv "$record.new" "$record"
+	chmod 644 "$record.new"
+	mv -f "$record.new" "$record"
 }
 
 make_guard() {
@@ -153,9 +180,9 @@ filecaps="capsuctl filecaps"
 # Installs the programs. capsu gets its capabilities before its name, so that it never runs
 # without them.
 install_programs() {
-	run install -d -m 755 "$bin"
-	run install -m 755 "$work/capsuctl" "$bin/capsuctl"
-	run install -m 755 "$work/capsu" "$program.new"
+	check_way "$program"
+	put 755 "$work/capsuctl" "$bin/capsuctl"
+	put 755 "$work/capsu" "$program.new"
 	if [ -n "$dry_run" ]; then
 		[ -n "$destdir" ] || say "would run: setcap \"\$($filecaps)\" $program.new"
 	elif [ -z "$destdir" ]; then
@@ -168,13 +195,13 @@ install_programs() {
 # Installs the manual pages.
 install_manual() {
 	for page in doc/*.[1-8]; do
-		run install -D -m 644 "$page" "$(manual "$page")"
+		put 644 "$page" "$(manual "$page")"
 	done
 }
 
 # Installs the example service, not in /etc/pam.d: it asks for no password, so an
 # administrator has to read it first. --uninstall removes it with the record.
-install_example() { run install -D -m 644 pam.d/capsu-ssh "${record%/*}/examples/capsu-ssh"; }
+install_example() { put 644 pam.d/capsu-ssh "${record%/*}/examples/capsu-ssh"; }
 
 # Prints the path of an installed manual page.
 manual() { printf '%s\n' "$destdir$prefix/share/man/man${1##*.}/${1##*/}"; }
@@ -226,6 +253,12 @@ do_uninstall() {
 	if [ -z "$destdir$dry_run" ] && [ "$(id -u)" != 0 ]; then
 		fail "must be root"
 	fi
+	check_way "$bin"
+	check_way "$record"
+	check_way "$record.new"
+	for page in doc/*.[1-8]; do
+		check_way "$(manual "$page")"
+	done
 	run rm -f "$program" "$bin/capsuctl"
 	for page in doc/*.[1-8]; do
 		run rm -f "$(manual "$page")"

@@ -56,6 +56,10 @@ int monitor_settle(void);
 /* start_fault notes a fault, with errno. Go explains it. */
 void start_fault(enum fault fault, const char *call);
 
+/* environment_replace takes the caller's environment away from the Go runtime, the C library
+ * and modules (environment.c). */
+void environment_replace(int argc, char **argv, char **envp);
+
 /* monitor_begin gives this process the guard's identity (not if root calls) and the
  * monitor's limits. It notes a fault if that fails. */
 void monitor_begin(void);

@@ -9,7 +9,7 @@
  *
  * MUST run no Go, start no thread, keep no file open but 0-2 and the socket.
  * MUST leave Effective, Inheritable and Ambient empty in the installed program.
- * MUST take nothing from argv, which the caller writes.
+ * MUST read nothing of argv, which the caller writes; the runtime gets it.
  * MUST NOT decide or print: Go explains faults (start.go), except those with which Go
  *   cannot start (limits.c).
  * MUST NOT do anything in a test binary, or without privilege: a copy without file
@@ -83,40 +83,6 @@ static void take_snapshot(char **envp)
 	for (int r = 0; r < RLIM_NLIMITS; r++)
 		getrlimit(r, &started.limits[r]);
 	started.environ = envp;
-}
-
-/*
- * Replaces the environment, in three steps. The caller's entries move to an array of
- * their own (started.environ). The array that the kernel made gets our settings for the
- * Go runtime, which reads it even in a privileged program; it keeps its length, because
- * the runtime looks for the auxiliary vector behind it. The C library and PAM modules
- * get the few variables that they need to talk to a person or to an ssh agent, and none
- * that tells them what to load. (interpose/left.c adds HOME and PATH.)
- */
-static void replace_environment(char **envp)
-{
-	/* one processor; no garbage collection in so short a life; no signals of the
-	 * runtime, which would interrupt a module's system calls */
-	static char settings[][64] = {"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"};
-	static const char *const shown[] = {"TERM=", "LANG=", "LANGUAGE=", "LC_", "DISPLAY=", "XAUTHORITY=", "SSH_AUTH_SOCK="};
-	size_t n = 0, m = 0;
-
-	while (envp[n])
-		n++;
-	char **all = calloc(n + 1, sizeof *all), **modules = calloc(n + 1, sizeof *modules);
-	if (!all || !modules)
-		start_refuse("environment: no memory", "make the environment smaller");
-	memcpy(all, envp, n * sizeof *all);
-	for (size_t i = 0; i < n; i++) {
-		for (size_t s = 0; s < sizeof shown / sizeof *shown; s++)
-			if (strncmp(all[i], shown[s], strlen(shown[s])) == 0) {
-				modules[m++] = all[i];
-				break;
-			}
-		envp[i] = settings[i % 3];
-	}
-	started.environ = all;
-	environ = modules;
 }
 
 /* Sets Permitted, and empties Effective, Inheritable and with it Ambient. */
@@ -202,15 +168,13 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	                              SIGALRM, SIGVTALRM, SIGUSR1, SIGUSR2, SIGXFSZ, SIGXCPU};
 	sigset_t set;
 
-	(void)argc;
-	(void)argv;
 	if (&capsu_is_tested)
 		return;
 	open_standard_descriptors();
 	take_snapshot(envp);
 	if (!may_begin()) {
 		if (started.fault != FAULT_NO_FILECAPS)
-			replace_environment(envp);
+			environment_replace(argc, argv, envp);
 		return;
 	}
 	lower_sets(started.permitted);
@@ -218,7 +182,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		_exit(1);
 	limits_check(); /* before anything is opened */
 	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the kernel discards our children's status */
-	replace_environment(envp);
+	environment_replace(argc, argv, envp);
 	syscall(SYS_close_range, 3, ~0U, 0);
 
 	/* until monitor_settle only the runtime's own signals reach the monitor */

@@ -104,7 +104,11 @@ func capsuFailed(status C.int, appdata C.uintptr_t) (delay C.int) {
 	// SAFETY: the library has made this handle of the Conversation that Start gave it, and
 	// keeps it until pam_end.
 	conv, ours := cgo.Handle(appdata).Value().(*Conversation)
-	if ours && conv.failed != nil && !conv.failed(pam.Error(status)) {
+	if !ours {
+		return 1
+	}
+	conv.wipe() // libpam has dropped its own copy by now
+	if conv.failed != nil && !conv.failed(pam.Error(status)) {
 		return 0
 	}
 	return 1

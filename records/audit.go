@@ -49,12 +49,27 @@ func (a *Attempt) auditText(tuple string, opened bool) string {
 		result = "success"
 	}
 	return fmt.Sprintf("op=su acct=%s caller=%s iab=%s exe=%s hostname=? addr=? terminal=%s res=%s",
-		auditField(a.Target), auditField(a.Caller), auditField(tuple), auditField(a.Program), bare(terminal), result)
+		auditField(a.Target), auditField(a.Caller), quoted(tuple), auditField(a.Program), bare(terminal), result)
+}
+
+// longest is how many bytes of a name or path a record has; a tuple is whole. The kernel cuts
+// a record off at some 8 KB (AUDIT_MESSAGE_TEXT_MAX), and its result stands at the end.
+const longest = 512
+
+// shorten takes the end off a value that is too long, and puts "..." in its place.
+func shorten(value string) string {
+	if len(value) <= longest {
+		return value
+	}
+	return value[:longest-3] + "..."
 }
 
 // auditField returns a value that a user may have chosen, so that it cannot end its field:
 // in quotes, or in hexadecimal if it has a byte that could (audit_encode_nv_string(3)).
-func auditField(value string) string {
+// A long value is shortened.
+func auditField(value string) string { return quoted(shorten(value)) }
+
+func quoted(value string) string {
 	if plain(value) {
 		return `"` + value + `"`
 	}
@@ -62,6 +77,7 @@ func auditField(value string) string {
 }
 
 func bare(value string) string {
+	value = shorten(value)
 	if plain(value) {
 		return value
 	}

@@ -5,8 +5,11 @@
  * which a process with the Go runtime cannot have. Any user may lock a file that they may
  * read, so that wait needs an end.
  *
+ * Readers count in records, so a part of a record makes all later ones unreadable.
+ *
  * MUST NOT create a file: if it is missing, the host does not want it.
- * MUST NOT wait for a lock longer than a second; then it goes on without the lock.
+ * MUST NOT leave a part of a record: what could not be written whole is taken back.
+ * MUST NOT wait for locks longer than the caller's patience; then it goes on without.
  */
 #define _GNU_SOURCE
 #include "logins.h"
@@ -14,34 +17,101 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-static int open_locked(const char *path, int flags)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+#define RECORD ((off_t)sizeof(struct utmpx))
+#define STEP 10000 /* microseconds between two tries */
 
-	for (int tries = 0; fd >= 0 && tries < 100 && fcntl(fd, F_OFD_SETLK, &lock) < 0; tries++)
-		usleep(10000);
-	return fd;
+/* An open file. */
+struct file {
+	int fd;
+	int locked;
+	off_t size;
+};
+
+/* Cuts a part of a record off the end. Another program may write at this moment without a
+ * lock; so it looks twice. */
+static int cut_tail(struct file *f)
+{
+	struct stat st = {.st_size = 0}, again;
+
+	if (fstat(f->fd, &st) < 0)
+		return -1;
+	f->size = st.st_size;
+	if (!S_ISREG(st.st_mode) || f->size % RECORD == 0)
+		return 0;
+	usleep(STEP);
+	if (fstat(f->fd, &again) < 0)
+		return -1;
+	f->size = again.st_size;
+	if (again.st_size != st.st_size || f->size % RECORD == 0)
+		return 0;
+	f->size -= f->size % RECORD;
+	return ftruncate(f->fd, f->size);
 }
 
-/* Closes fd. It returns 0 if ok, otherwise -1 with errno as it was. */
-static int finish(int fd, int ok)
+/* Closes the file. It returns -1 with errno as it was if the work is not done, 0 if it is,
+ * and LOGINS_UNLOCKED if it is, without the lock. */
+static int finish(struct file *f, int done)
 {
 	int err = errno;
 
-	close(fd);
+	if (f->fd >= 0)
+		close(f->fd);
 	errno = err;
-	return ok ? 0 : -1;
+	return !done ? -1 : f->locked ? 0 : LOGINS_UNLOCKED;
 }
 
-int logins_append(const char *path, const struct utmpx *entry)
+static int open_locked(struct file *f, const char *path, int flags, int *patience)
 {
-	int fd = open_locked(path, O_WRONLY | O_APPEND);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	return fd < 0 ? -1 : finish(fd, write(fd, entry, sizeof *entry) == sizeof *entry);
+	*f = (struct file){.fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW)};
+	if (f->fd < 0)
+		return 0;
+	while (!(f->locked = fcntl(f->fd, F_OFD_SETLK, &lock) == 0) && *patience > 0) {
+		usleep(STEP);
+		*patience -= 1;
+	}
+	return cut_tail(f) == 0;
+}
+
+/* Writes a record at the offset, or wherever O_APPEND has it. If it cannot be written whole,
+ * was is there again (NULL: nothing), and errno says why. */
+static int write_whole(struct file *f, const struct utmpx *record, off_t at, const struct utmpx *was)
+{
+	const char *bytes = (const char *)record;
+	size_t done = 0;
+	struct stat st;
+	ssize_t n;
+
+	if (lseek(f->fd, at, SEEK_SET) < 0)
+		return 0;
+	/* after a part, the next call says why it was a part */
+	while (done < sizeof *record && (n = write(f->fd, bytes + done, sizeof *record - done)) != 0) {
+		if (n < 0 && errno != EINTR)
+			break;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (done == sizeof *record)
+		return 1;
+	int err = n < 0 ? errno : ENOSPC;
+	off_t end = lseek(f->fd, 0, SEEK_CUR);
+	if (done > 0 && was)
+		(void)!pwrite(f->fd, was, done, at);
+	else if (done > 0 && fstat(f->fd, &st) == 0 && st.st_size == end) /* else another has written behind it */
+		(void)!ftruncate(f->fd, end - (off_t)done);
+	errno = err;
+	return 0;
+}
+
+int logins_append(const char *path, const struct utmpx *entry, int *patience)
+{
+	struct file f;
+
+	return finish(&f, open_locked(&f, path, O_WRONLY | O_APPEND, patience) && write_whole(&f, entry, f.size, NULL));
 }
 
 /* Returns the offset of the terminal's entry, or of the end. */
@@ -57,37 +127,37 @@ static off_t find(int fd, const struct utmpx *entry, struct utmpx *found)
 	return at;
 }
 
-int logins_put(const char *path, const struct utmpx *entry, struct utmpx *before)
+int logins_put(const char *path, const struct utmpx *entry, struct utmpx *before, int *patience)
 {
-	int fd = open_locked(path, O_RDWR);
+	struct file f;
 
 	memset(before, 0, sizeof *before);
-	if (fd < 0)
-		return -1;
-	off_t at = find(fd, entry, before);
+	if (!open_locked(&f, path, O_RDWR, patience))
+		return finish(&f, 0);
+	off_t at = find(f.fd, entry, before);
 	struct utmpx now = *entry;
 	if (before->ut_type != EMPTY)
 		memcpy(now.ut_id, before->ut_id, sizeof now.ut_id);
-	return finish(fd, pwrite(fd, &now, sizeof now, at) == sizeof now);
+	return finish(&f, write_whole(&f, &now, at, before->ut_type != EMPTY ? before : NULL));
 }
 
-int logins_restore(const char *path, const struct utmpx *entry, const struct utmpx *before)
+int logins_restore(const char *path, const struct utmpx *entry, const struct utmpx *before, int *patience)
 {
 	struct utmpx now, found;
-	int fd = open_locked(path, O_RDWR);
+	struct file f;
 
-	if (fd < 0)
-		return -1;
-	off_t at = find(fd, entry, &found);
+	if (!open_locked(&f, path, O_RDWR, patience))
+		return finish(&f, 0);
+	off_t at = find(f.fd, entry, &found);
 	if (found.ut_type != USER_PROCESS || found.ut_pid != entry->ut_pid)
-		return finish(fd, 1); /* another login's by now */
+		return finish(&f, 1); /* another login's by now, or never entered */
 	now = *before;
 	if (before->ut_type == EMPTY) {
 		now = found;
 		now.ut_type = DEAD_PROCESS;
 		memset(now.ut_user, 0, sizeof now.ut_user);
 	}
-	return finish(fd, pwrite(fd, &now, sizeof now, at) == sizeof now);
+	return finish(&f, write_whole(&f, &now, at, &found));
 }
 
 void logins_fill(struct utmpx *entry, short type, const char *line, const char *user)

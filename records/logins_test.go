@@ -2,10 +2,13 @@ package records
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // entry has the fields of an entry in utmp that a test checks. It has the entry's size.
@@ -163,6 +166,91 @@ func TestAuditFieldsCannotBeForged(t *testing.T) {
 	}
 	a = &Attempt{Caller: "alpha", Target: "ghost", Program: "/x"}
 	if got := a.auditText("", true); got != `op=su acct="ghost" caller="alpha" iab="" exe="/x" hostname=? addr=? terminal=? res=success` {
+		t.Errorf("%s", got)
+	}
+}
+
+// A part of a record that another program had left made every later one unreadable.
+func TestPartOfARecordThatAnotherHasLeftIsCutOff(t *testing.T) {
+	files(t)
+	a := &Attempt{Target: "ghost", Known: true, Terminal: "/dev/pts/3"}
+	l := login{terminal: a.Terminal}
+	for range 2 {
+		if err := errors.Join(a.failedLogin(), l.open("ghost"), l.close()); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{utmpFile, wtmpFile, btmpFile} {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.WriteString(strings.Repeat("?", 100))
+			f.Close()
+		}
+	}
+	if err := errors.Join(a.failedLogin(), l.open("ghost"), l.close()); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{utmpFile: 1, wtmpFile: 6, btmpFile: 3} {
+		got := entries(t, path)
+		if st, err := os.Stat(path); err != nil || st.Size() != int64(want*binary.Size(entry{})) || len(got) != want {
+			t.Errorf("%s: %d entries in %d bytes, want %d entries (%v)", path, len(got), st.Size(), want, err)
+		}
+		for _, e := range got {
+			if text(e.Line[:]) != "pts/3" {
+				t.Errorf("%s: %+v", path, e)
+			}
+		}
+	}
+}
+
+// Whoever can read a file can lock it. Four locks cost a login a second each.
+func TestLocksOfOthersCostALoginOneSecondInAll(t *testing.T) {
+	files(t)
+	for _, path := range []string{utmpFile, wtmpFile} {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_RDLCK}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := login{terminal: "/dev/pts/3", patience: patience}
+	opened := l.open("ghost")
+	if l.patience != 0 { // the end of the login does not wait again
+		t.Errorf("%d hundredths of a second are left", l.patience)
+	}
+	for _, err := range []error{opened, l.close()} {
+		want := utmpFile + ": locked by another process; written without the lock\n" +
+			wtmpFile + ": locked by another process; written without the lock"
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if got := entries(t, wtmpFile); len(got) != 2 || text(got[0].User[:]) != "ghost" || got[1].Type != 8 {
+		t.Errorf("%+v", got)
+	}
+	if got := entries(t, utmpFile); len(got) != 1 || got[0].Type != 8 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The kernel cut a record with a name of some thousand bytes off before its result.
+func TestAuditRecordOfLongNamesHasItsResult(t *testing.T) {
+	for name, long := range map[string]string{"plain": strings.Repeat("x", 4500), "not plain": strings.Repeat("x ", 2250)} {
+		a := &Attempt{Caller: long, Target: long, Terminal: "/dev/" + long, Program: "/" + long}
+		tuple := strings.Repeat("!%cap_checkpoint_restore,", 41) // longer than any
+		got := a.auditText(tuple, false)
+		cut := auditField(long[:509] + "...")
+		if len(got) > 8000 || !strings.HasSuffix(got, " res=failed") ||
+			!strings.Contains(got, tuple) || !strings.Contains(got, " acct="+cut+" caller="+cut+" ") {
+			t.Errorf("%s: %d bytes: %s", name, len(got), got)
+		}
+	}
+	a := &Attempt{Target: strings.Repeat("x", 512), Caller: "alpha"}
+	if got := a.auditText("", true); !strings.Contains(got, `acct="`+a.Target+`"`) {
 		t.Errorf("%s", got)
 	}
 }

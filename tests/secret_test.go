@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -78,6 +79,43 @@ func TestThePasswordIsNowhereAfterAuthentication(t *testing.T) {
 		if where := find(t, fmt.Sprint(os.Getpid()), secret); where == nil {
 			t.Error("not even in this process")
 		}
+	})
+}
+
+// The conversation's buffer was wiped after the PAM call, which includes the delay.
+func TestThePasswordIsNowhereDuringTheFailDelay(t *testing.T) {
+	const secret = "XyzzyWrongPlugh18"
+	// long enough for any test on any machine
+	stack(t, "auth optional pam_faildelay.so delay=60000000\n"+service)
+	search := func(t *testing.T, monitor string) {
+		t.Cleanup(func() { exec.Command("kill", "-KILL", monitor).Run() }) // ends the delay
+		eventually(t, "the delay", func() bool {
+			where, _ := os.ReadFile("/proc/" + monitor + "/wchan")
+			return strings.Contains(string(where), "nanosleep")
+		})
+		front := strings.TrimSpace(must(t, "ps", "-o", "ppid=", "-p", monitor))
+		for _, pid := range []string{front, monitor} {
+			if where := find(t, pid, secret); where != nil {
+				t.Errorf("in process %s: %q", pid, where)
+			}
+		}
+	}
+	t.Run("by standard input", func(t *testing.T) {
+		cmd := call{args: words("ghost", "-c", "true"), stdin: secret + "\n"}.command(t.Context())
+		cmd.Stdin = strings.NewReader(secret + "\n")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Wait() })
+		search(t, monitorOf(t, cmd.Process.Pid))
+	})
+	t.Run("on a terminal", func(t *testing.T) {
+		x := onTerminal(t, "alpha", program+" ghost -c true")
+		x.await("Password: ")
+		t.Cleanup(func() { x.end() })
+		monitor := must(t, "sh", "-c", "ps -C capsu -o ruser=,pid= | grep ^capsu")
+		x.typed(secret + "\n")
+		search(t, strings.Fields(monitor)[1])
 	})
 }
 

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,8 +35,8 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Open opens a file and checks, on that descriptor, that only root can write it. It checks
-// the file's directory too, and those behind symbolic links. It fails with ErrMissing if
-// the file does not exist. The errors do not name the file.
+// every directory on the way to it too, also behind symbolic links. It fails with ErrMissing
+// if the file does not exist. The errors do not name the file.
 func Open(path string) (*os.File, error) { return open(path, false) }
 
 // OpenDraft opens a file without the check of who can write it. It must be a regular file
@@ -48,7 +47,7 @@ func open(path string, draft bool) (*os.File, error) {
 	// O_NONBLOCK, because the open of a FIFO waits for a writer.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err == unix.ENOENT {
-		return nil, missing(path)
+		return nil, missing(path, draft)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot be opened: %w", err)
@@ -65,27 +64,40 @@ func open(path string, draft bool) (*os.File, error) {
 }
 
 // missing returns ErrMissing if only root could have removed the file: it is no broken
-// symbolic link, and only root can write its directory.
-func missing(path string) error {
+// symbolic link, and only root can write the directories on the way to it.
+func missing(path string, draft bool) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err == nil {
 		return errors.New("symbolic link to a file that does not exist")
 	}
-	if err := checkDirectory(filepath.Dir(path)); err != nil && err != unix.ENOENT {
+	if draft {
+		return ErrMissing
+	}
+	switch _, err := walk(path); err {
+	case unix.ENOENT:
+		return ErrMissing
+	case nil:
+		return errReplaced
+	default:
 		return err
 	}
-	return ErrMissing
 }
 
+var errReplaced = errors.New("replaced while it was opened")
+
 func check(fd int, path string, draft bool) error {
-	if !draft {
-		if err := checkLinks(path); err != nil {
-			return err
-		}
-	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
+	}
+	if !draft {
+		seen, err := walk(path)
+		if err == unix.ENOENT || err == nil && (seen.Dev != st.Dev || seen.Ino != st.Ino) {
+			return errReplaced
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) {
 		return nil // /dev/null: an empty file, on purpose
@@ -96,44 +108,10 @@ func check(fd int, path string, draft bool) error {
 	if draft {
 		return nil
 	}
+	if err := checkKept(fd, &st); err != nil {
+		return err
+	}
 	return checkOwner(fd, &st)
-}
-
-// checkLinks checks the directory of path, and that of each file to which it is a link.
-func checkLinks(path string) error {
-	for range 40 { // the kernel's limit, path_resolution(7)
-		if err := checkDirectory(filepath.Dir(path)); err != nil {
-			return err
-		}
-		to, err := os.Readlink(path)
-		if errors.Is(err, unix.EINVAL) {
-			return nil // path is no link but the file itself
-		}
-		if err != nil {
-			return err
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
-		}
-		path = to
-	}
-	return unix.ELOOP
-}
-
-func checkDirectory(dir string) error {
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	if err := checkOwner(fd, &st); err != nil {
-		return fmt.Errorf("its directory %s: %w", dir, err)
-	}
-	return nil
 }
 
 // checkOwner fails if an account other than root's can change a file: as its owner, or by
