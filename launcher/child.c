@@ -8,7 +8,7 @@
  * MUST keep the order of its steps, which depend on each other.
  * MUST report every failure with its step, and end: half a change is no session.
  * MUST compare the kernel's ids and sets at the end with those decided.
- * MUST NOT contain policy: the spec says who gets what.
+ * MUST NOT contain policy: struct child_spec says who gets what.
  */
 #define _GNU_SOURCE
 #include "child.h"

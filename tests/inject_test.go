@@ -186,7 +186,8 @@ func (i injected) judge(t *testing.T) string {
 		return fmt.Sprintf("%d credentials established, %d deleted", i.marks[established], i.marks[deleted])
 	case i.report == "" && i.status == 0:
 		return "no session, and status 0"
-	case i.report == "" && !strings.Contains(i.stderr, "capsu: ") && !strings.HasSuffix(i.failed, failedCall("", unix.SYS_WRITE)):
+	case i.report == "" && !strings.Contains(i.stderr, "capsu: ") &&
+		!strings.HasSuffix(i.failed, failedCall("", unix.SYS_WRITE)):
 		return "no session, and no message"
 	case i.report != "" && i.marks[opened] == 0 && otherStack[i.failed]:
 		// libpam could not read the service's file, and used the service "other"

@@ -146,8 +146,9 @@ var trials = map[string]trial{
 	"localuser": {answer: true},
 	"mail":      {args: "dir=/opt/m/mail", login: true},
 
-	"mkhomedir/session": {elsewhere: []cap.Value{cap.FOWNER}, target: "newhome", args: "umask=0027", reset: "rm -rf /home/newhome",
-		left: "stat -c '%n %U %G %a' /home/newhome /home/newhome/.*; rm -rf /home/newhome"},
+	"mkhomedir/session": {elsewhere: []cap.Value{cap.FOWNER}, target: "newhome", args: "umask=0027",
+		reset: "rm -rf /home/newhome",
+		left:  "stat -c '%n %U %G %a' /home/newhome /home/newhome/.*; rm -rf /home/newhome"},
 
 	"motd/session": {args: "motd=/opt/m/motd noupdate", login: true},
 
