@@ -133,7 +133,12 @@ func (r *Relay) Close() {
 func (r *Relay) Foreground() bool { return tty.Foreground(r.from) }
 
 // Claim has Resume give the session the keys, even in a pipeline: it has asked for them.
-func (r *Relay) Claim() { r.yields = false }
+func (r *Relay) Claim() {
+	if r.yields {
+		r.pty.MapNewlines(true) // from here on the caller's terminal is raw
+	}
+	r.yields = false
+}
 
 // Keys tells whether the caller can type keys to the session: the input is a terminal.
 func (r *Relay) Keys() bool { return r.keys }

@@ -160,7 +160,8 @@ func (x *terminal) end() int {
 }
 
 // inForeground waits until a program of this name runs in the foreground of its terminal. Then
-// a key that sends a signal reaches this program only.
+// a key that sends a signal reaches this program only. A child of another of the name does not
+// count: capsu's session leader has a terminal of its own.
 func inForeground(t *testing.T, name string) {
 	t.Helper()
 	eventually(t, name+" in the foreground", func() bool {
@@ -170,7 +171,10 @@ func inForeground(t *testing.T, name string) {
 			_, rest, found := strings.Cut(string(text), "("+name+") ")
 			f := strings.Fields(rest)
 			if found && len(f) > 5 && f[0] != "T" && f[0] != "Z" && f[2] == f[5] {
-				return true
+				parent, _ := os.ReadFile("/proc/" + f[1] + "/comm")
+				if strings.TrimSpace(string(parent)) != name {
+					return true
+				}
 			}
 		}
 		return false

@@ -88,6 +88,26 @@ func (p *Pty) Give(uid, gid uint32) error {
 	return nil
 }
 
+// MapNewlines turns the mapping of output on or off that precedes a newline by a carriage
+// return (ONLCR in termios(3)). Where the caller's terminal does it, the slave need not: as
+// long as the caller's terminal is not raw.
+func (p *Pty) MapNewlines(on bool) error {
+	var t unix.Termios
+	err := ioctl(p.Master, unix.TCGETS, unsafe.Pointer(&t))
+	if err == nil && on {
+		t.Oflag |= unix.ONLCR
+	} else {
+		t.Oflag &^= unix.ONLCR
+	}
+	if err == nil {
+		err = ioctl(p.Master, unix.TCSETS, unsafe.Pointer(&t))
+	}
+	if err != nil {
+		return fmt.Errorf("pseudo-terminal: %w", err)
+	}
+	return nil
+}
+
 // HandOver closes the slave in this process, once a child has it.
 func (p *Pty) HandOver() error {
 	fd := p.Slave

@@ -98,7 +98,13 @@ func (s *session) openTerminal() error {
 	if err != nil {
 		return err
 	}
-	if err := s.leader.With(func() error { return p.Give(t.user.UID, gid) }); err != nil {
+	if s.ends.Yields { // the caller's terminal is not raw, and maps newlines itself
+		err = p.MapNewlines(false)
+	}
+	if err == nil {
+		err = s.leader.With(func() error { return p.Give(t.user.UID, gid) })
+	}
+	if err != nil {
 		return errors.Join(err, p.Close())
 	}
 	s.terminal = p
