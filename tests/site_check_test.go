@@ -22,7 +22,7 @@ func TestCheckFindsWhatHasNoEffectInTheSiteConfiguration(t *testing.T) {
 		"1: CapabilitiesSet +cap_sys_admin: capsu's file does not have it: kept only when root calls",
 		"1: CapabilitiesSet -cap_setgid: closing may need it, and warns then",
 		"2: /etc/no-such-rules: no such file: capsu opens no session",
-		"3: Services: no-such-service: no such PAM service",
+		"3: Services: no-such-service: no file of that name in /etc/pam.d",
 		"4: CapabilityDefault: cap_sys_admin: Ambient, " +
 			"but not in capsu's permitted set: pam_cap.so changes nothing, capsu refuses the session",
 		"5: nobody-here: the block is empty",
