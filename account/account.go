@@ -142,7 +142,7 @@ func HasUID(name string, uid uint32) (bool, error) {
 func GroupID(text string) (uint32, error) {
 	gid, _, err := Group(text)
 	if err == nil && gid == NoID {
-		return 0, fmt.Errorf("%s: gid %d is no group's", text, gid)
+		return 0, fmt.Errorf("%s: the group's gid is %d, which stands for none", text, gid)
 	}
 	if !errors.Is(err, ErrUnknown) {
 		return gid, err

@@ -88,6 +88,20 @@ func TestImportsRunDownwards(t *testing.T) {
 	}
 }
 
+// Each of these costs every session time at its start, and gives an attacker more to look at.
+func TestThePrivilegedProgramLeavesOutWhatItDoesNotNeed(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "../cmd/capsu").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := strings.Fields(string(out))
+	for _, name := range []string{"regexp", "net", "os/exec", "encoding/json", "debug/elf", "capsu/stack"} {
+		if slices.Contains(all, name) {
+			t.Errorf("capsu links %s", name)
+		}
+	}
+}
+
 func TestNoRoomIsTooLarge(t *testing.T) {
 	for name, files := range packages(t) {
 		total := 0
@@ -117,7 +131,8 @@ func TestNoCircleOfCFiles(t *testing.T) {
 	definedIn, needs := map[string]string{}, map[string][]string{}
 	for _, files := range packages(t) {
 		for _, path := range files {
-			if filepath.Ext(path) != ".c" || strings.Contains(path, "pamconv") { // it has one C file, which needs what cgo generates
+			if filepath.Ext(path) != ".c" || strings.Contains(path,
+				"pamconv") { // it has one C file, which needs what cgo generates
 				continue
 			}
 			object := filepath.Join(dir, strings.ReplaceAll(path, "/", "_")+".o")

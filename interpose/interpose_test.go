@@ -22,7 +22,8 @@ func TestLimitsWithWhichNoProgramStartsAreNamed(t *testing.T) {
 		t.Errorf("with limits that let a program start: %v", err)
 	}
 	for r, name := range map[int]string{
-		unix.RLIMIT_NOFILE: "nofile", unix.RLIMIT_AS: "as", unix.RLIMIT_DATA: "data", unix.RLIMIT_STACK: "stack", unix.RLIMIT_CPU: "cpu",
+		unix.RLIMIT_NOFILE: "nofile", unix.RLIMIT_AS: "as", unix.RLIMIT_DATA: "data", unix.RLIMIT_STACK: "stack",
+		unix.RLIMIT_CPU: "cpu",
 	} {
 		low := l
 		low[r] = unix.Rlimit{Cur: 0, Max: unix.RLIM_INFINITY}

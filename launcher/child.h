@@ -11,7 +11,6 @@
 struct child_spec {
 	void *pam;             /* the transaction, a pam_handle_t */
 	pid_t monitor;         /* the parent; it may die before the parent-death signal is set */
-
 	uid_t uid;             /* the target's */
 	gid_t gid;
 	const gid_t *groups;   /* sorted */

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 static int own; /* the first descriptor that is the session's terminal */
+
 void child_take_terminal(const struct child_spec *s)
 {
 	if (setsid() < 0)

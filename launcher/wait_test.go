@@ -191,7 +191,8 @@ func TestReportsOfALeaderAreStatuses(t *testing.T) {
 		want         unix.WaitStatus
 		news         bool
 	}{
-		{1, 7, 7 << 8, true}, {1, 255, 255 << 8, true}, {2, 9, 9, true}, {3, 11, 11, true}, {5, 19, 19<<8 | 0x7f, true}, {6, 18, 0, false},
+		{1, 7, 7 << 8, true}, {1, 255, 255 << 8, true}, {2, 9, 9, true}, {3, 11, 11, true},
+		{5, 19, 19<<8 | 0x7f, true}, {6, 18, 0, false},
 	} {
 		message := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, r.code), r.status)
 		send(t, leader, message...)
@@ -289,7 +290,8 @@ func TestTheReportOfAChild(t *testing.T) {
 		warned   string
 	}{
 		{name: "a session", messages: [][]byte{tuple, bounds}},
-		{name: "a session without its home", messages: [][]byte{told(steps(t, "home directory"), uint32(unix.EACCES), 0, 0), tuple, bounds},
+		{name: "a session without its home", messages: [][]byte{told(steps(t, "home directory"), uint32(unix.EACCES),
+			0, 0), tuple, bounds},
 			warned: "home directory /h: permission denied"},
 		{name: "killed", messages: [][]byte{tuple}, want: errEarly.Error()},
 		{name: "a failed call", messages: [][]byte{told(steps(t, "setresuid"), uint32(unix.EAGAIN), 0, 0)},

@@ -22,7 +22,8 @@ func world(t *testing.T, services map[string]string) string {
 	dir := t.TempDir()
 	module := filepath.Join(dir, "ask.so")
 	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror",
-		"-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3", "-o", module, "testdata/ask.c", "-lpam").CombinedOutput(); err != nil {
+		"-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3", "-o", module, "testdata/ask.c",
+		"-lpam").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for name, text := range services {
@@ -111,7 +112,8 @@ func TestAllStylesInOneCall(t *testing.T) {
 
 // A refused prompt does not read standard input, and shows nothing.
 func TestARefusedPromptReadsNothing(t *testing.T) {
-	dir := world(t, map[string]string{"s": "auth required ASK info error off\n", "ok": "auth required ASK info error ANSWER=yes\n"})
+	dir := world(t, map[string]string{"s": "auth required ASK info error off\n",
+		"ok": "auth required ASK info error ANSWER=yes\n"})
 	var told []string
 	for service, want := range map[string]bool{"s": false, "ok": true} {
 		c, out := talk(t, "yes\n")
@@ -172,7 +174,8 @@ func TestConversationThatFailsHandsOutNothing(t *testing.T) {
 			if err := tx.Authenticate(); err != nil {
 				t.Errorf("the module saw something else than a clean failure: %v", err)
 			}
-			if got := conv.fault; c.want != nil && !errors.Is(got, c.want) && (got == nil || !strings.Contains(got.Error(), c.want.Error())) {
+			if got := conv.fault; c.want != nil && !errors.Is(got, c.want) &&
+				(got == nil || !strings.Contains(got.Error(), c.want.Error())) {
 				t.Errorf("fault %v, want %v", got, c.want)
 			}
 			if conv.reply != [maxReply]byte{} {

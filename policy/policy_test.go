@@ -41,7 +41,8 @@ func TestTupleTextIsReadAsLibcapsCFunctionReadsIt(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"chown", "+1", "1abc", "All", "None", "cap_chown,,cap_kill", ",", ",cap_chown", "cap_chown cap_kill", "64", "08", "0x", "0b1", "0o7", "1_0",
+		"chown", "+1", "1abc", "All", "None", "cap_chown,,cap_kill", ",", ",cap_chown", "cap_chown cap_kill", "64",
+		"08", "0x", "0b1", "0o7", "1_0",
 		"cap_chown=ep", "^,cap_chown", "cap_chown!", "cap_chown1", "-1", "99999999999999999999", "cap_", "cap_chown\x00",
 	} {
 		if iab, err := ParseIAB(text); err == nil {
@@ -182,7 +183,8 @@ func TestFileThatOthersMayWriteIsRefused(t *testing.T) {
 	if _, err := Decide(Parameters{File: path}, who("ghost")); err == nil {
 		t.Error("accepted")
 	}
-	if _, err := Decide(Parameters{File: "/etc"}, who("ghost")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Decide(Parameters{File: "/etc"}, who("ghost")); err == nil ||
+		!strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a directory: %v", err)
 	}
 }
@@ -198,10 +200,12 @@ func TestBeyondNamesWhatCannotBeGranted(t *testing.T) {
 		t.Error(err)
 	}
 	var beyond *BeyondError
-	if err := Beyond(iab, without(cap.NET_RAW), all); !errors.As(err, &beyond) || beyond.Bounding || beyond.Capability != cap.NET_RAW {
+	if err := Beyond(iab, without(cap.NET_RAW), all); !errors.As(err, &beyond) || beyond.Bounding ||
+		beyond.Capability != cap.NET_RAW {
 		t.Errorf("permitted: %v", err)
 	}
-	if err := Beyond(iab, all, without(cap.KILL)); !errors.As(err, &beyond) || !beyond.Bounding || beyond.Capability != cap.KILL {
+	if err := Beyond(iab, all, without(cap.KILL)); !errors.As(err, &beyond) || !beyond.Bounding ||
+		beyond.Capability != cap.KILL {
 		t.Errorf("bounding: %v", err)
 	}
 	if err := Beyond(iab, without(cap.KILL), without(cap.CHOWN)); err != nil {
@@ -252,9 +256,11 @@ func TestDefaultAndRequireDecideWhereNoRuleDoes(t *testing.T) {
 		{Parameters{Default: "^cap_kill"}, "beta", Set, "beta", ""},
 		{Parameters{Default: "all", Require: true}, "ghost", All, "default", ""},
 		{Parameters{Default: "none"}, "ghost", None, "default", ""},
-		{Parameters{Default: "cap_nonsense"}, "ghost", "", "default", `default cap_nonsense: unknown capability "cap_nonsense"`},
+		{Parameters{Default: "cap_nonsense"}, "ghost", "", "default",
+			`default cap_nonsense: unknown capability "cap_nonsense"`},
 		{Parameters{Default: "cap_nonsense"}, "beta", Set, "beta", ""},
-		{Parameters{Require: true}, "ghost", "", "", path + ": ghost: no rule names the target, and CapabilityRequire is on"},
+		{Parameters{Require: true}, "ghost", "", "",
+			path + ": ghost: no rule names the target, and CapabilityRequire is on"},
 		{Parameters{Require: true}, "beta", Set, "beta", ""},
 		{Parameters{}, "ghost", Ignore, "", ""},
 	} {
@@ -294,7 +300,8 @@ func TestRulesShowsEveryLineThatIsNoComment(t *testing.T) {
 		}
 		got = append(got, fmt.Sprint(r.Line, " ", r.Word, " ", r.Who, " ", r.NotText != nil, " ", r.Fault != nil))
 	}
-	want := []string{"3 cap_kill [a @b # c] false false", "4 none [] false false", "5 # [\x01] true true", "6 cap_x [a] false true", "7 all [*] false false"}
+	want := []string{"3 cap_kill [a @b # c] false false", "4 none [] false false", "5 # [\x01] true true",
+		"6 cap_x [a] false true", "7 all [*] false false"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}

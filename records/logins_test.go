@@ -73,7 +73,8 @@ func TestLoginIsEnteredAndWhatWasThereComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := entries(t, utmpFile)
-	if len(now) != 2 || text(now[0].User[:]) != "ghost" || text(now[0].Line[:]) != "pts/300" || text(now[0].ID[:]) != "/300" || int(now[0].Pid) != os.Getpid() || now[0].Type != 7 {
+	if len(now) != 2 || text(now[0].User[:]) != "ghost" || text(now[0].Line[:]) != "pts/300" ||
+		text(now[0].ID[:]) != "/300" || int(now[0].Pid) != os.Getpid() || now[0].Type != 7 {
 		t.Errorf("%+v", now)
 	}
 	if err := inner.close(); err != nil {
@@ -83,7 +84,8 @@ func TestLoginIsEnteredAndWhatWasThereComesBack(t *testing.T) {
 		t.Errorf("%+v, want %+v", after, before)
 	}
 	log := entries(t, wtmpFile)
-	if len(log) != 4 || text(log[2].User[:]) != "ghost" || log[2].Type != 7 || log[3].Type != 8 || text(log[3].User[:]) != "" {
+	if len(log) != 4 || text(log[2].User[:]) != "ghost" || log[2].Type != 7 || log[3].Type != 8 ||
+		text(log[3].User[:]) != "" {
 		t.Errorf("wtmp: %+v", log)
 	}
 }
@@ -144,13 +146,15 @@ func TestFilesThatAreNotThereArePassedOverAndNotMade(t *testing.T) {
 
 func TestFailedLoginNamesOnlyUsers(t *testing.T) {
 	files(t)
-	for _, a := range []*Attempt{{Target: "ghost", Known: true, Terminal: "/dev/tty1"}, {Target: "open sesame"}, {Target: strings.Repeat("x", 40), Known: true, Terminal: "/dev/" + strings.Repeat("y", 40)}} {
+	for _, a := range []*Attempt{{Target: "ghost", Known: true, Terminal: "/dev/tty1"}, {Target: "open sesame"},
+		{Target: strings.Repeat("x", 40), Known: true, Terminal: "/dev/" + strings.Repeat("y", 40)}} {
 		if err := a.failedLogin(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got := entries(t, btmpFile)
-	if len(got) != 3 || text(got[0].User[:]) != "ghost" || text(got[0].Line[:]) != "tty1" || text(got[1].User[:]) != "(unknown)" || text(got[1].Line[:]) != "" || got[0].Type != 6 || got[0].Sec == 0 {
+	if len(got) != 3 || text(got[0].User[:]) != "ghost" || text(got[0].Line[:]) != "tty1" ||
+		text(got[1].User[:]) != "(unknown)" || text(got[1].Line[:]) != "" || got[0].Type != 6 || got[0].Sec == 0 {
 		t.Errorf("%+v", got)
 	}
 	if text(got[2].User[:]) != strings.Repeat("x", 32) || text(got[2].Line[:]) != strings.Repeat("y", 32) {
@@ -159,13 +163,16 @@ func TestFailedLoginNamesOnlyUsers(t *testing.T) {
 }
 
 func TestAuditFieldsCannotBeForged(t *testing.T) {
-	a := &Attempt{Caller: `al"pha res=success`, Target: "gh ost\n", Terminal: "/dev/pts/1 res=success", Program: "/opt/bin/capsu"}
-	want := `op=su acct=6768206F73740A caller=616C22706861207265733D73756363657373 iab="^cap_kill" exe="/opt/bin/capsu" hostname=? addr=? terminal=7074732F31207265733D73756363657373 res=failed`
+	a := &Attempt{Caller: `al"pha res=success`, Target: "gh ost\n", Terminal: "/dev/pts/1 res=success",
+		Program: "/opt/bin/capsu"}
+	want := `op=su acct=6768206F73740A caller=616C22706861207265733D73756363657373 iab="^cap_kill" ` +
+		`exe="/opt/bin/capsu" hostname=? addr=? terminal=7074732F31207265733D73756363657373 res=failed`
 	if got := a.auditText("^cap_kill", false); got != want {
 		t.Errorf("%s", got)
 	}
 	a = &Attempt{Caller: "alpha", Target: "ghost", Program: "/x"}
-	if got := a.auditText("", true); got != `op=su acct="ghost" caller="alpha" iab="" exe="/x" hostname=? addr=? terminal=? res=success` {
+	if got := a.auditText("",
+		true); got != `op=su acct="ghost" caller="alpha" iab="" exe="/x" hostname=? addr=? terminal=? res=success` {
 		t.Errorf("%s", got)
 	}
 }
@@ -239,7 +246,8 @@ func TestLocksOfOthersCostALoginOneSecondInAll(t *testing.T) {
 
 // The kernel cut a record with a name of some thousand bytes off before its result.
 func TestAuditRecordOfLongNamesHasItsResult(t *testing.T) {
-	for name, long := range map[string]string{"plain": strings.Repeat("x", 4500), "not plain": strings.Repeat("x ", 2250)} {
+	for name, long := range map[string]string{"plain": strings.Repeat("x", 4500),
+		"not plain": strings.Repeat("x ", 2250)} {
 		a := &Attempt{Caller: long, Target: long, Terminal: "/dev/" + long, Program: "/" + long}
 		tuple := strings.Repeat("!%cap_checkpoint_restore,", 41) // longer than any
 		got := a.auditText(tuple, false)

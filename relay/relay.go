@@ -140,8 +140,9 @@ func (r *Relay) Claim() {
 	r.yields = false
 }
 
-// Keys tells whether the caller can type keys to the session: the input is a terminal.
-func (r *Relay) Keys() bool { return r.keys }
+// Keys tells whether the caller can type keys to the session: the input is a terminal, and
+// the keys are not another program's.
+func (r *Relay) Keys() bool { return r.keys && !r.yields }
 
 // Abandon ends the relay after the caller is gone: it drops the session's output from now
 // on.

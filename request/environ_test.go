@@ -12,7 +12,8 @@ func TestEnvironmentOfASession(t *testing.T) {
 	ghost := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
 	root := &account.User{Name: "root", UID: 0, Home: "/root"}
 	plain, login := Session{}, Session{Login: true}
-	caller := []string{"A=1", "A=2", "bad", "=bad", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GODEBUG=x", "GOPATH=/go", "B=l1\nl2"}
+	caller := []string{"A=1", "A=2", "bad", "=bad", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run",
+		"GODEBUG=x", "GOPATH=/go", "B=l1\nl2"}
 	for name, c := range map[string]struct {
 		user *account.User
 		pam  []string
@@ -20,19 +21,27 @@ func TestEnvironmentOfASession(t *testing.T) {
 		defs account.Defs
 		want []string
 	}{
-		"plain": {ghost, nil, plain, nil, []string{"A=2", "TERM=vt100", "USER=ghost", "HOME=/home/ghost", "GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh", "LOGNAME=ghost"}},
+		"plain": {ghost, nil, plain, nil, []string{"A=2", "TERM=vt100", "USER=ghost", "HOME=/home/ghost",
+			"GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh", "LOGNAME=ghost"}},
 		"root keeps the caller's USER": {root, nil, plain, nil,
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "SHELL=/bin/sh"}},
-		"login":      {ghost, nil, login, nil, []string{"TERM=vt100", "PATH=/usr/local/bin:/bin:/usr/bin", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
-		"login root": {root, nil, login, nil, []string{"TERM=vt100", "PATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin", "HOME=/root", "SHELL=/bin/sh", "USER=root", "LOGNAME=root"}},
-		"the PAM environment has the last word": {ghost, []string{"HOME=/pam", "XDG_RUNTIME_DIR=/pam", "none"}, login, account.Defs{"env_path": "/p"},
-			[]string{"TERM=vt100", "PATH=/p", "HOME=/pam", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost", "XDG_RUNTIME_DIR=/pam"}},
+		"login": {ghost, nil, login, nil, []string{"TERM=vt100", "PATH=/usr/local/bin:/bin:/usr/bin",
+			"HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
+		"login root": {root, nil, login, nil, []string{"TERM=vt100",
+			"PATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin", "HOME=/root", "SHELL=/bin/sh",
+			"USER=root", "LOGNAME=root"}},
+		"the PAM environment has the last word": {ghost, []string{"HOME=/pam", "XDG_RUNTIME_DIR=/pam", "none"}, login,
+			account.Defs{"env_path": "/p"},
+			[]string{"TERM=vt100", "PATH=/p", "HOME=/pam", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost",
+				"XDG_RUNTIME_DIR=/pam"}},
 		"preserved": {ghost, nil, Session{Preserve: true}, account.Defs{"always_set_path": "yes"},
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/x", "XDG_RUNTIME_DIR=/run", "GOPATH=/go", "B=l1\nl2"}},
 		"preserved, but login": {ghost, nil, Session{Preserve: true, Login: true}, account.Defs{"env_path": "/p"},
 			[]string{"TERM=vt100", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
-		"kept by a login": {ghost, nil, Session{Login: true, Whitelist: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
-			[]string{"TERM=vt100", "XDG_RUNTIME_DIR=/run", "B=l1\nl2", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}},
+		"kept by a login": {ghost, nil, Session{Login: true,
+			Whitelist: []string{"B", "HOME", "none", "XDG_RUNTIME_DIR", "GODEBUG"}}, account.Defs{"env_path": "/p"},
+			[]string{"TERM=vt100", "XDG_RUNTIME_DIR=/run", "B=l1\nl2", "PATH=/p", "HOME=/home/ghost", "SHELL=/bin/sh",
+				"USER=ghost", "LOGNAME=ghost"}},
 		"PATH always": {root, nil, plain, account.Defs{"always_set_path": "yes", "env_supath": "/s"},
 			[]string{"A=2", "TERM=vt100", "USER=alpha", "HOME=/root", "GOPATH=/go", "B=l1\nl2", "PATH=/s", "SHELL=/bin/sh"}},
 	} {
@@ -63,7 +72,8 @@ func TestWhatModulesPutIntoTheEnvironmentReachesASessionThatIsNoLogin(t *testing
 		"PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost":         {Login: true},
 		"B=1 PATH=/p HOME=/home/ghost SHELL=/bin/sh USER=ghost LOGNAME=ghost C=3": {Login: true, Whitelist: []string{"B"}},
 	} {
-		got := o.Environment(append(caller, "B=1"), left, []string{"C=3"}[:len(o.Whitelist)], ghost, "/bin/sh", account.Defs{"env_path": "/p"})
+		got := o.Environment(append(caller, "B=1"), left, []string{"C=3"}[:len(o.Whitelist)], ghost, "/bin/sh",
+			account.Defs{"env_path": "/p"})
 		if !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%q, want %s", got, want)
 		}

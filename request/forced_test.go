@@ -64,10 +64,13 @@ func TestOnlyServicesOfTheSiteMayBeNamed(t *testing.T) {
 }
 
 func TestEnvironmentOfAForcedCommand(t *testing.T) {
-	caller := []string{"SSH_ORIGINAL_COMMAND=id", "SSH_CONNECTION=c", "SSH_CLIENT=d", "SSH_TTY=/dev/pts/1", "SSH_AUTH_SOCK=/x", "SSH_USER_AUTH=/y",
-		"LANG=C", "LC_ALL=C", "LC_X=1", "LCX=1", "TERM=xterm", "LD_PRELOAD=/x", "BASH_ENV=/x", "ENV=/x", "HOME=/h", "PATH=/p", "MAIL=/m", "KEPT=1"}
+	caller := []string{"SSH_ORIGINAL_COMMAND=id", "SSH_CONNECTION=c", "SSH_CLIENT=d", "SSH_TTY=/dev/pts/1",
+		"SSH_AUTH_SOCK=/x", "SSH_USER_AUTH=/y",
+		"LANG=C", "LC_ALL=C", "LC_X=1", "LCX=1", "TERM=xterm", "LD_PRELOAD=/x", "BASH_ENV=/x", "ENV=/x", "HOME=/h",
+		"PATH=/p", "MAIL=/m", "KEPT=1"}
 	o := Session{Forced: true, Whitelist: []string{"KEPT", originalCommand}}
-	want := []string{"SSH_CONNECTION=c", "SSH_CLIENT=d", "SSH_TTY=/dev/pts/1", "LANG=C", "LC_ALL=C", "LC_X=1", "TERM=xterm", "KEPT=1",
+	want := []string{"SSH_CONNECTION=c", "SSH_CLIENT=d", "SSH_TTY=/dev/pts/1", "LANG=C", "LC_ALL=C", "LC_X=1",
+		"TERM=xterm", "KEPT=1",
 		"PATH=/q", "HOME=/home/ghost", "SHELL=/bin/sh", "USER=ghost", "LOGNAME=ghost"}
 	u := &account.User{Name: "ghost", UID: 1002, Home: "/home/ghost"}
 	if got := o.Environment(caller, nil, nil, u, "/bin/sh", account.Defs{"env_path": "/q"}); !slices.Equal(got, want) {

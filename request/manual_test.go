@@ -128,7 +128,8 @@ func TestOptionsOfCodeUsageAndManualAgree(t *testing.T) {
 
 func TestExitStatusesOfCodeAndManualAgree(t *testing.T) {
 	code := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^\texit(\w+) += (\d+)`).FindAllStringSubmatch(read(t, "../cmd/capsu/report.go"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\texit(\w+) += (\d+)`).FindAllStringSubmatch(read(t,
+		"../cmd/capsu/report.go"), -1) {
 		name := m[2]
 		if m[1] == "Signal" {
 			name += "+n"
@@ -147,7 +148,8 @@ func TestExitStatusesOfCodeAndManualAgree(t *testing.T) {
 // The manual has each variable that the code treats by its name.
 func TestVariablesOfTheCodeAreInTheManual(t *testing.T) {
 	text := section(t, "ENVIRONMENT")
-	for _, name := range slices.Concat(notInherited, ofTheRuntime, alwaysSet, ofSSH, []string{"TERM", "POSIXLY_CORRECT", originalCommand}) {
+	for _, name := range slices.Concat(notInherited, ofTheRuntime, alwaysSet, ofSSH,
+		[]string{"TERM", "POSIXLY_CORRECT", originalCommand}) {
 		if !regexp.MustCompile(`\.It Ev (.* , )?` + name + `( , |\n)`).MatchString(text) {
 			t.Errorf("%s: not in the manual", name)
 		}

@@ -24,14 +24,16 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu ghost -l", Session{User: "ghost", Login: true}},
 		{"capsu --log ghost", Session{User: "ghost", Login: true}},
 		{"capsu -lc id ghost", Session{User: "ghost", Login: true, Command: "id", HasCommand: true}},
-		{"capsu --command=id ghost a b", Session{User: "ghost", Command: "id", HasCommand: true, Arguments: []string{"a", "b"}}},
+		{"capsu --command=id ghost a b", Session{User: "ghost", Command: "id", HasCommand: true,
+			Arguments: []string{"a", "b"}}},
 		{"capsu ghost a -cid b", Session{User: "ghost", Command: "id", HasCommand: true, Arguments: []string{"a", "b"}}},
 		{"capsu ghost -- -c id", Session{User: "ghost", Arguments: []string{"-c", "id"}}},
 		{"capsu ghost -", Session{User: "ghost", Arguments: []string{"-"}}},
 		{"capsu -s /bin/sh ghost", Session{User: "ghost", Shell: "/bin/sh"}},
 		{"capsu --shel /bin/sh ghost", Session{User: "ghost", Shell: "/bin/sh"}},
 		{"capsu -- -ghost", Session{User: "-ghost"}},
-		{"capsu -fmg team -G a -Gb ghost", Session{User: "ghost", Fast: true, Preserve: true, Group: "team", Groups: []string{"a", "b"}}},
+		{"capsu -fmg team -G a -Gb ghost", Session{User: "ghost", Fast: true, Preserve: true, Group: "team",
+			Groups: []string{"a", "b"}}},
 		{"capsu -p ghost", Session{User: "ghost", Preserve: true}},
 		{"capsu --pres --gr=1 --supp 2 ghost", Session{User: "ghost", Preserve: true, Group: "1", Groups: []string{"2"}}},
 		{"capsu -w A,B --white C - ghost", Session{User: "ghost", Login: true, Whitelist: []string{"A", "B", "C"}}},
@@ -41,7 +43,8 @@ func TestCommandLineIsReadAsGetoptLongReadsIt(t *testing.T) {
 		{"capsu -PT ghost", Session{User: "ghost", NoPty: true}},
 		{"capsu --no-pty -lP ghost --pty", Session{User: "ghost", Login: true, Pty: true}},
 		{"capsu -n ghost", Session{User: "ghost", NonInteractive: true}},
-		{"capsu --forced --service=capsu-ssh ghost", Session{User: "ghost", Forced: true, NonInteractive: true, Service: "capsu-ssh"}},
+		{"capsu --forced --service=capsu-ssh ghost",
+			Session{User: "ghost", Forced: true, NonInteractive: true, Service: "capsu-ssh"}},
 		{"capsu --command= ghost", Session{User: "ghost", HasCommand: true}},
 	} {
 		o, err := Parse(strings.Fields(c.argv), false)
@@ -109,7 +112,8 @@ func TestNoneAndAllAreSetsOfCapabilities(t *testing.T) {
 			t.Errorf("%q: %v, -C %q, drops %q, %v", c.args, o.Session.None, text(o.Session.Narrow), text(drop), err)
 		}
 	}
-	for _, args := range [][]string{{"-C", "all,cap_kill"}, {"-C", "None"}, {"--drop", "none"}, {"--drop", "all,cap_kill"}} {
+	for _, args := range [][]string{{"-C", "all,cap_kill"}, {"-C", "None"}, {"--drop", "none"},
+		{"--drop", "all,cap_kill"}} {
 		if _, err := Parse(append([]string{"capsu"}, args...), false); err == nil {
 			t.Errorf("%q is accepted", args)
 		}

@@ -8,7 +8,8 @@ import (
 
 func TestEscapeLeavesTextAlone(t *testing.T) {
 	for in, want := range map[string]string{
-		`says "no"`: `says "no"`, "grün": "grün", "a\tb": `a\tb`, "\"\r": `"\r`, "\xff": `\xff`, "\u202e": `\u202e`, "": "",
+		`says "no"`: `says "no"`, "grün": "grün", "a\tb": `a\tb`, "\"\r": `"\r`, "\xff": `\xff`, "\u202e": `\u202e`,
+		"":                "",
 		"\x1b[31mred\r\n": `\x1b[31mred\r\n`, "\xff\u009b \"q\"": `\xff\u009b "q"`, "bell\a and \"q\"\t": `bell\a and "q"\t`,
 	} {
 		if got := Escape(in); got != want {

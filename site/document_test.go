@@ -133,7 +133,9 @@ func TestModCapsDocumentIsAnsweredByTestsThatThereAre(t *testing.T) {
 	}
 	tests.WriteString(read(t, "site_test.go"))
 	named := 0
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9') }) {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9')
+	}) {
 		if strings.HasPrefix(word, "Test") && len(word) > len("Tests") {
 			named++
 			if !strings.Contains(tests.String(), "func "+word+"(t *testing.T)") {

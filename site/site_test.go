@@ -78,11 +78,13 @@ Services capsu other-one
 
 SessionGrace 0`
 	s := decide(t, text, nil, nil)
-	if s.Engine || s.RootRevoke || s.Mode != Pure1E || !s.RootTarget || s.File != "/etc/rules" || s.Default != "^cap_kill" || !s.Require ||
+	if s.Engine || s.RootRevoke || s.Mode != Pure1E || !s.RootTarget || s.File != "/etc/rules" ||
+		s.Default != "^cap_kill" || !s.Require ||
 		s.Pty != PtyOff || !s.TerminalOwner || !slices.Equal(s.Services, []string{"capsu", "other-one"}) || s.Grace != 0 {
 		t.Errorf("%+v", s)
 	}
-	if want := []cap.Value{cap.KILL, cap.SETGID, cap.SETUID, cap.SETPCAP, cap.SYS_ADMIN, cap.AUDIT_WRITE}; !slices.Equal(s.MonitorSet, want) {
+	if want := []cap.Value{cap.KILL, cap.SETGID, cap.SETUID, cap.SETPCAP, cap.SYS_ADMIN,
+		cap.AUDIT_WRITE}; !slices.Equal(s.MonitorSet, want) {
 		t.Errorf("kept: %v", s.MonitorSet)
 	}
 	if !slices.Equal(s.Removed(), []cap.Value{cap.CHOWN}) {
@@ -162,7 +164,8 @@ SessionGrace 9
 		{nil, somebody("a", "staff"), 9, 16, false, 6},
 	} {
 		s := decide(t, text, c.caller, c.target)
-		if s.Grace != time.Duration(c.grace)*time.Second || s.Origin("SessionGrace").Line != c.line || s.RootTarget != c.root || len(s.MonitorSet) != c.keep {
+		if s.Grace != time.Duration(c.grace)*time.Second || s.Origin("SessionGrace").Line != c.line ||
+			s.RootTarget != c.root || len(s.MonitorSet) != c.keep {
 			t.Errorf("%+v: %+v", c, s)
 		}
 	}
@@ -173,35 +176,44 @@ SessionGrace 9
 
 func TestFaultsNameFileLineAndObject(t *testing.T) {
 	for text, want := range map[string]string{
-		"# x\nCapabilityEngine on":                     `f:2: unknown directive "CapabilityEngine"`,
-		"CapabilitiesEngine yes":                       `f:1: CapabilitiesEngine: "yes" is neither on nor off`,
-		"CapabilitiesEngine":                           `f:1: CapabilitiesEngine: takes one value`,
-		"RootTarget on off":                            `f:1: RootTarget: takes one value`,
-		"CapabilitiesRootRevoke 1":                     `f:1: CapabilitiesRootRevoke: "1" is neither on nor off`,
-		"CapabilitiesSet":                              `f:1: CapabilitiesSet: takes capabilities, each with + or - before it`,
-		"CapabilitiesSet cap_chown":                    `f:1: CapabilitiesSet: "cap_chown": a capability needs one + or - before it`,
-		"CapabilitiesSet +-cap_chown":                  `f:1: CapabilitiesSet: "+-cap_chown": a capability needs one + or - before it`,
-		"CapabilitiesSet +cap_nonsense":                `f:1: CapabilitiesSet: unknown capability "cap_nonsense"`,
-		"CapabilitiesSet +3":                           `f:1: CapabilitiesSet: unknown capability "3"`,
-		"CapabilitiesSet + cap_chown":                  `f:1: CapabilitiesSet: unknown capability ""`,
-		"CapabilitiesSet -cap_chown +CAP_CHOWN":        `f:1: CapabilitiesSet: cap_chown is named twice`,
-		"CapabilitiesMode pure":                        `f:1: CapabilitiesMode: "pure" is none of hybrid, pure1e, nopriv`,
-		"RootTarget maybe":                             `f:1: RootTarget: "maybe" is neither on nor off`,
-		"CapabilityFile rules":                         `f:1: CapabilityFile: "rules" does not begin with /`,
-		"CapabilityDefault cap_nonsense":               `f:1: CapabilityDefault: no tuple`,
-		"CapabilityDefault":                            `f:1: CapabilityDefault: takes one value`,
-		"CapabilityRequire":                            `f:1: CapabilityRequire: takes one value`,
-		"AuthIdentity root":                            `f:1: AuthIdentity: "root" is none of guard, caller`,
-		"Pty yes":                                      `f:1: Pty: "yes" is none of auto, on, off`,
-		"TerminalOwner ghost":                          `f:1: TerminalOwner: "ghost" is neither on nor off`,
-		"Services":                                     `f:1: Services: takes names of PAM services`,
-		"Services capsu ../../tmp/x":                   `f:1: Services: "../../tmp/x" is no name of a PAM service (lower case letters, digits, _ . -)`,
-		"Services .x":                                  `f:1: Services: ".x" is no name of a PAM service (lower case letters, digits, _ . -)`,
-		"Services Capsu":                               `f:1: Services: "Capsu" is no name of a PAM service (lower case letters, digits, _ . -)`,
-		"Services capsu capsu":                         `f:1: Services: capsu is named twice`,
-		"SessionGrace -1":                              `f:1: SessionGrace: "-1" is not a whole number of seconds up to 3600`,
-		"SessionGrace 3601":                            `f:1: SessionGrace: "3601" is not a whole number of seconds up to 3600`,
-		"SessionGrace 2s":                              `f:1: SessionGrace: "2s" is not a whole number of seconds up to 3600`,
+		"# x\nCapabilityEngine on": `f:2: unknown directive "CapabilityEngine"`,
+		"CapabilitiesEngine yes":   `f:1: CapabilitiesEngine: "yes" is neither on nor off`,
+		"CapabilitiesEngine":       `f:1: CapabilitiesEngine: takes one value`,
+		"RootTarget on off":        `f:1: RootTarget: takes one value`,
+		"CapabilitiesRootRevoke 1": `f:1: CapabilitiesRootRevoke: "1" is neither on nor off`,
+		"CapabilitiesSet": `f:1: CapabilitiesSet: takes capabilities, ` +
+			`each with + or - before it`,
+		"CapabilitiesSet cap_chown": `f:1: CapabilitiesSet: "cap_chown": a ` +
+			`capability needs one + or - before it`,
+		"CapabilitiesSet +-cap_chown": `f:1: CapabilitiesSet: "+-cap_chown": a ` +
+			`capability needs one + or - before it`,
+		"CapabilitiesSet +cap_nonsense":         `f:1: CapabilitiesSet: unknown capability "cap_nonsense"`,
+		"CapabilitiesSet +3":                    `f:1: CapabilitiesSet: unknown capability "3"`,
+		"CapabilitiesSet + cap_chown":           `f:1: CapabilitiesSet: unknown capability ""`,
+		"CapabilitiesSet -cap_chown +CAP_CHOWN": `f:1: CapabilitiesSet: cap_chown is named twice`,
+		"CapabilitiesMode pure":                 `f:1: CapabilitiesMode: "pure" is none of hybrid, pure1e, nopriv`,
+		"RootTarget maybe":                      `f:1: RootTarget: "maybe" is neither on nor off`,
+		"CapabilityFile rules":                  `f:1: CapabilityFile: "rules" does not begin with /`,
+		"CapabilityDefault cap_nonsense":        `f:1: CapabilityDefault: no tuple`,
+		"CapabilityDefault":                     `f:1: CapabilityDefault: takes one value`,
+		"CapabilityRequire":                     `f:1: CapabilityRequire: takes one value`,
+		"AuthIdentity root":                     `f:1: AuthIdentity: "root" is none of guard, caller`,
+		"Pty yes":                               `f:1: Pty: "yes" is none of auto, on, off`,
+		"TerminalOwner ghost":                   `f:1: TerminalOwner: "ghost" is neither on nor off`,
+		"Services":                              `f:1: Services: takes names of PAM services`,
+		"Services capsu ../../tmp/x": `f:1: Services: "../../tmp/x" is no name of a ` +
+			`PAM service (lower case letters, digits, _ . -)`,
+		"Services .x": `f:1: Services: ".x" is no name of a PAM ` +
+			`service (lower case letters, digits, _ . -)`,
+		"Services Capsu": `f:1: Services: "Capsu" is no name of a PAM ` +
+			`service (lower case letters, digits, _ . -)`,
+		"Services capsu capsu": `f:1: Services: capsu is named twice`,
+		"SessionGrace -1": `f:1: SessionGrace: "-1" is not a whole ` +
+			`number of seconds up to 3600`,
+		"SessionGrace 3601": `f:1: SessionGrace: "3601" is not a whole ` +
+			`number of seconds up to 3600`,
+		"SessionGrace 2s": `f:1: SessionGrace: "2s" is not a whole ` +
+			`number of seconds up to 3600`,
 		"Pty on\n\nPTY on":                             `f:3: Pty: stands in line 1 already`,
 		"<Caller a>\nPty on\nPty on\n</Caller>":        `f:3: Pty: stands in line 2 already`,
 		"<Caller a>\nPty on\n":                         `f:1: <Caller a>: is not closed`,
@@ -213,14 +225,19 @@ func TestFaultsNameFileLineAndObject(t *testing.T) {
 		"<Caller a b>\n</Caller>":                      `f:1: <Caller ...>: takes one user or @group`,
 		"<Target *>\n</Target>":                        `f:1: <Target *>: names one user or @group`,
 		"<User a>\n</User>":                            `f:1: block "User" is none of Caller, Target`,
-		"<Caller a\n":                                  `f:1: "<Caller a" is neither <Caller NAME>, <Target NAME> nor the end of one`,
-		"<>\n":                                         `f:1: "<>" is neither <Caller NAME>, <Target NAME> nor the end of one`,
-		"<Target a>\nRootTarget on\n</Target>":         `f:2: RootTarget: is used before the target is known, and cannot stand in a Target block`,
-		"<Target a>\nAuthIdentity caller\n</Target>":   `f:2: AuthIdentity: is used before the target is known, and cannot stand in a Target block`,
-		"<Target a>\nServices x\n</Target>":            `f:2: Services: is used before the target is known, and cannot stand in a Target block`,
-		"Pty on\r\n":                                   `f:1: control character 0x0d`,
-		"\ufeffPty on":                                 `f:1: byte-order mark`,
-		"Pty on\x00":                                   `f:1: control character 0x00`,
+		"<Caller a\n": `f:1: "<Caller a" is neither <Caller NAME>, ` +
+			`<Target NAME> nor the end of one`,
+		"<>\n": `f:1: "<>" is neither <Caller NAME>, <Target ` +
+			`NAME> nor the end of one`,
+		"<Target a>\nRootTarget on\n</Target>": `f:2: RootTarget: is used before the target ` +
+			`is known, and cannot stand in a Target block`,
+		"<Target a>\nAuthIdentity caller\n</Target>": `f:2: AuthIdentity: is used before the target ` +
+			`is known, and cannot stand in a Target block`,
+		"<Target a>\nServices x\n</Target>": `f:2: Services: is used before the target is ` +
+			`known, and cannot stand in a Target block`,
+		"Pty on\r\n":   `f:1: control character 0x0d`,
+		"\ufeffPty on": `f:1: byte-order mark`,
+		"Pty on\x00":   `f:1: control character 0x00`,
 	} {
 		_, faults := parse(strings.NewReader(text), "f", word)
 		if len(faults) == 0 || faults[0].Error() != want {
@@ -236,7 +253,8 @@ func TestFaultsNameFileLineAndObject(t *testing.T) {
 func TestNamesAreAskedForOnceAndAFaultOfTheirsIsAnError(t *testing.T) {
 	c := config(t, "<Caller @g>\n</Caller>\n<Caller @g>\n</Caller>\n<Target u>\nPty on\n</Target>")
 	asked := 0
-	w := NewWho(func(string) (bool, error) { return false, nil }, func(string) (bool, error) { asked++; return true, nil })
+	w := NewWho(func(string) (bool, error) { return false, nil },
+		func(string) (bool, error) { asked++; return true, nil })
 	for range 2 {
 		if _, err := c.Decide(w, nil); err != nil {
 			t.Fatal(err)
@@ -271,13 +289,16 @@ func TestSecurebitsAreTheModesThenRootRevokes(t *testing.T) {
 		{"CapabilitiesMode pure1e", 0, false, 0xef, ""},
 		{"CapabilitiesMode pure1e", 0x500, true, 0x5ef, ""}, // a mode keeps the bits that restrict what may be executed
 		{"CapabilitiesMode nopriv", 0xef, false, 0xef, ""},
-		{"CapabilitiesMode hybrid", 0xef, false, 0, "f:1: CapabilitiesMode hybrid: the securebits that capsu was started with (0xef) are locked"},
+		{"CapabilitiesMode hybrid", 0xef, false, 0,
+			"f:1: CapabilitiesMode hybrid: the securebits that capsu was started with (0xef) are locked"},
 		{"CapabilitiesMode pure1e", 0x02, false, 0, "f:1: CapabilitiesMode pure1e: the securebits"},
 		{"", 0x02, true, 0, "f: CapabilitiesRootRevoke on: the securebits"},
 		{"", 0xef, true, 0xef, ""},
 		{"CapabilitiesMode pure1e\nCapabilitiesRootRevoke off", 0, false, 0xef, ""},
-		{"CapabilitiesMode pure1e\nCapabilitiesRootRevoke off", 0, true, 0, "f:1: CapabilitiesMode pure1e: contradicts CapabilitiesRootRevoke off"},
-		{"CapabilitiesMode nopriv\nCapabilitiesRootRevoke off", 0, true, 0, "f:1: CapabilitiesMode nopriv: contradicts CapabilitiesRootRevoke off"},
+		{"CapabilitiesMode pure1e\nCapabilitiesRootRevoke off", 0, true, 0,
+			"f:1: CapabilitiesMode pure1e: contradicts CapabilitiesRootRevoke off"},
+		{"CapabilitiesMode nopriv\nCapabilitiesRootRevoke off", 0, true, 0,
+			"f:1: CapabilitiesMode nopriv: contradicts CapabilitiesRootRevoke off"},
 	} {
 		got, err := decide(t, c.text, nil, nil).Securebits(c.found, c.root)
 		if c.fault != "" {
@@ -308,11 +329,15 @@ func TestAModeRefusesTheGrantsItCannotHave(t *testing.T) {
 		{"", nil, 0xef, ""},
 		{"CapabilitiesMode hybrid", tuple(cap.Amb), 0, ""},
 		{"CapabilitiesMode pure1e", tuple(cap.Inh), 0xef, ""},
-		{"CapabilitiesMode pure1e", tuple(cap.Amb), 0xef, "f:1: CapabilitiesMode pure1e: allows no Ambient capability, and cap_kill is granted"},
-		{"CapabilitiesMode nopriv", tuple(cap.Inh), 0xef, "f:1: CapabilitiesMode nopriv: allows no grant, and cap_kill is granted"},
-		{"CapabilitiesMode nopriv", tuple(cap.Amb), 0xef, "f:1: CapabilitiesMode nopriv: allows no grant, and cap_kill is granted"},
+		{"CapabilitiesMode pure1e", tuple(cap.Amb), 0xef,
+			"f:1: CapabilitiesMode pure1e: allows no Ambient capability, and cap_kill is granted"},
+		{"CapabilitiesMode nopriv", tuple(cap.Inh), 0xef,
+			"f:1: CapabilitiesMode nopriv: allows no grant, and cap_kill is granted"},
+		{"CapabilitiesMode nopriv", tuple(cap.Amb), 0xef,
+			"f:1: CapabilitiesMode nopriv: allows no grant, and cap_kill is granted"},
 		{"CapabilitiesMode nopriv", tuple(cap.Bound), 0xef, ""},
-		{"", tuple(cap.Amb), 0xef, "cap_kill: granted as Ambient, which the securebits that capsu was started with (0xef) forbid"},
+		{"", tuple(cap.Amb), 0xef,
+			"cap_kill: granted as Ambient, which the securebits that capsu was started with (0xef) forbid"},
 	} {
 		err := decide(t, c.text, nil, nil).Grantable(c.iab, c.bits)
 		if got := fmt.Sprint(err); c.fault != "" && got != c.fault || c.fault == "" && err != nil {
@@ -346,7 +371,8 @@ func FuzzParse(f *testing.F) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if s.MonitorSet == nil && len(s.Removed()) != len(Closing) || s.File[0] != '/' || s.Grace < 0 || s.Grace > time.Hour || len(s.Services) == 0 {
+				if s.MonitorSet == nil && len(s.Removed()) != len(Closing) || s.File[0] != '/' || s.Grace < 0 ||
+					s.Grace > time.Hour || len(s.Services) == 0 {
 					t.Errorf("%q: %+v", text, s)
 				}
 				if target == nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"capsu/service"
 	"capsu/stack"
 )
 
@@ -24,8 +25,8 @@ func ExampleRead() {
 			panic(err)
 		}
 	}
-	defer func(was []string) { stack.Directories = was }(stack.Directories)
-	stack.Directories = []string{dir}
+	defer func(was []string) { service.Directories = was }(service.Directories)
+	service.Directories = []string{dir}
 
 	modules, err := stack.Read("capsu")
 	if err != nil {

@@ -11,10 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-)
 
-// Directories are the directories where Linux-PAM looks for service files, in order.
-var Directories = []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"}
+	"capsu/service"
+)
 
 // Module is a line of a service file that names a module.
 type Module struct {
@@ -25,42 +24,18 @@ type Module struct {
 	Line int
 }
 
-// ErrNoService says that no directory has a file of that name.
-var ErrNoService = errors.New("no file of that name in /etc/pam.d")
-
-// legacy is the file that Linux-PAM reads if there is no /etc/pam.d.
-const legacy = "/etc/pam.conf"
-
-// Exists fails with ErrNoService if a service has no file of its own: libpam would use the
-// service "other" without a word. If there is no /etc/pam.d, an /etc/pam.conf is enough.
-func Exists(service string) error {
-	there := func(path string) bool {
-		_, err := os.Stat(path)
-		return err == nil
-	}
-	for _, dir := range Directories {
-		if there(filepath.Join(dir, service)) {
-			return nil
-		}
-	}
-	if _, err := os.Stat(Directories[0]); errors.Is(err, fs.ErrNotExist) && there(legacy) {
-		return nil
-	}
-	return ErrNoService
-}
-
 // maxDepth is how deep service files may include each other; libpam has a limit too.
 const maxDepth = 32
 
 // Read returns the modules of a service in order, with those of the services that it
 // includes.
-func Read(service string) ([]Module, error) { return read(service, "", maxDepth) }
+func Read(name string) ([]Module, error) { return read(name, "", maxDepth) }
 
-func read(service, only string, depth int) ([]Module, error) {
+func read(name, only string, depth int) ([]Module, error) {
 	if depth == 0 {
-		return nil, fmt.Errorf("%s: service files include each other", service)
+		return nil, fmt.Errorf("%s: service files include each other", name)
 	}
-	path, text, err := find(service)
+	path, text, err := find(name)
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +71,12 @@ func read(service, only string, depth int) ([]Module, error) {
 }
 
 // find reads a service's file. A name with a / is the path of a file.
-func find(service string) (path, text string, err error) {
-	paths := []string{service}
-	if !strings.Contains(service, "/") {
+func find(name string) (path, text string, err error) {
+	paths := []string{name}
+	if !strings.Contains(name, "/") {
 		paths = nil
-		for _, dir := range Directories {
-			paths = append(paths, filepath.Join(dir, service))
+		for _, dir := range service.Directories {
+			paths = append(paths, filepath.Join(dir, name))
 		}
 	}
 	for _, path := range paths {
@@ -110,7 +85,7 @@ func find(service string) (path, text string, err error) {
 			return path, string(text), err
 		}
 	}
-	return "", "", fmt.Errorf("%s: %w", service, ErrNoService)
+	return "", "", fmt.Errorf("%s: %w", name, service.ErrNone)
 }
 
 type logicalLine struct {

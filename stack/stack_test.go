@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"capsu/service"
+
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
@@ -21,15 +23,16 @@ func services(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	was := Directories
-	Directories = []string{filepath.Join(dir, "missing"), dir}
-	t.Cleanup(func() { Directories = was })
+	was := service.Directories
+	service.Directories = []string{filepath.Join(dir, "missing"), dir}
+	t.Cleanup(func() { service.Directories = was })
 	return dir
 }
 
 func TestModulesAreThoseOfTheServiceAndOfWhatItIncludes(t *testing.T) {
 	dir := services(t, map[string]string{
-		"top": "# comment\nauth [success=1 default=ignore] pam_unix.so nullok # tail\n-session optional /lib/security/pam_systemd.so\n" +
+		"top": "# comment\nauth [success=1 default=ignore] pam_unix.so nullok # tail\n" +
+			"-session optional /lib/security/pam_systemd.so\n" +
 			"@include all\naccount include only\nsession substack only\nauth required \\\n pam_x.so [a b] c",
 		"all":  "auth required pam_a.so\n\nsession required pam_b.so",
 		"only": "account required pam_c.so\nsession required pam_d.so\n@include all\n",
@@ -40,34 +43,27 @@ func TestModulesAreThoseOfTheServiceAndOfWhatItIncludes(t *testing.T) {
 	}
 	var got []string
 	for _, m := range modules {
-		got = append(got, fmt.Sprint(strings.TrimPrefix(m.File, dir+"/"), ":", m.Line, " ", m.Type, " ", m.Name, " ", m.Args))
+		got = append(got, fmt.Sprint(strings.TrimPrefix(m.File, dir+"/"), ":", m.Line, " ", m.Type, " ", m.Name, " ",
+			m.Args))
 	}
 	want := []string{
-		"top:2 auth pam_unix.so [nullok]", "top:3 session pam_systemd.so []", "all:1 auth pam_a.so []", "all:3 session pam_b.so []",
-		"only:1 account pam_c.so []", "only:2 session pam_d.so []", "all:3 session pam_b.so []", "top:8 auth pam_x.so [a b c]",
+		"top:2 auth pam_unix.so [nullok]", "top:3 session pam_systemd.so []", "all:1 auth pam_a.so []",
+		"all:3 session pam_b.so []",
+		"only:1 account pam_c.so []", "only:2 session pam_d.so []", "all:3 session pam_b.so []",
+		"top:8 auth pam_x.so [a b c]",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-func TestAServiceWithoutAFileOfItsOwnIsNone(t *testing.T) {
-	services(t, map[string]string{"top": ""})
-	if err := Exists("top"); err != nil {
-		t.Errorf("top: %v", err)
-	}
-	Directories = Directories[1:]
-	if err := Exists("nowhere"); !errors.Is(err, ErrNoService) {
-		t.Errorf("nowhere: %v", err)
-	}
-}
-
 func TestServicesThatCannotBeReadSaySo(t *testing.T) {
 	services(t, map[string]string{"loop": "@include loop\n", "short": "auth required\n", "broken": "@include nowhere\n"})
-	if _, err := Read("nowhere"); !errors.Is(err, ErrNoService) {
+	if _, err := Read("nowhere"); !errors.Is(err, service.ErrNone) {
 		t.Errorf("%v", err)
 	}
-	for name, want := range map[string]string{"loop": "include each other", "short": "short:1: ", "broken": "nowhere: no file of that name"} {
+	for name, want := range map[string]string{"loop": "include each other", "short": "short:1: ",
+		"broken": "nowhere: no file of that name"} {
 		if _, err := Read(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -119,7 +115,8 @@ func TestModulesThatNeedSomethingToClose(t *testing.T) {
 		m    Module
 		want []cap.Value
 	}{
-		{Module{Type: "session", Name: "pam_namespace.so", Args: []string{"debug", "unmount_on_close"}}, []cap.Value{cap.SYS_ADMIN}},
+		{Module{Type: "session", Name: "pam_namespace.so", Args: []string{"debug", "unmount_on_close"}},
+			[]cap.Value{cap.SYS_ADMIN}},
 		{Module{Type: "session", Name: "pam_namespace.so"}, nil},
 		{Module{Type: "session", Name: "pam_tty_audit.so", Args: []string{"enable=*"}}, []cap.Value{cap.AUDIT_CONTROL}},
 		{Module{Type: "session", Name: "pam_tty_audit.so", Args: []string{"enable=*", "open_only"}}, nil},

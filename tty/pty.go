@@ -14,6 +14,8 @@ type Pty struct {
 	Master int    // non-blocking
 	Slave  int    // -1 once it has been handed over
 	Name   string // the slave's, /dev/pts/N
+
+	mapped bool // MapNewlines has turned the mapping off
 }
 
 // Open makes a pseudo-terminal with the modes of the terminal modes and the window size of
@@ -88,16 +90,17 @@ func (p *Pty) Give(uid, gid uint32) error {
 	return nil
 }
 
-// MapNewlines turns the mapping of output on or off that precedes a newline by a carriage
-// return (ONLCR in termios(3)). Where the caller's terminal does it, the slave need not: as
-// long as the caller's terminal is not raw.
+// MapNewlines turns the mapping of a newline to carriage return and newline (ONLCR in
+// termios(3)) off, or on again if it was on. A caller's terminal that is not raw does it
+// itself.
 func (p *Pty) MapNewlines(on bool) error {
 	var t unix.Termios
 	err := ioctl(p.Master, unix.TCGETS, unsafe.Pointer(&t))
-	if err == nil && on {
-		t.Oflag |= unix.ONLCR
-	} else {
+	if err == nil && !on {
+		p.mapped = t.Oflag&unix.ONLCR != 0
 		t.Oflag &^= unix.ONLCR
+	} else if p.mapped {
+		t.Oflag |= unix.ONLCR
 	}
 	if err == nil {
 		err = ioctl(p.Master, unix.TCSETS, unsafe.Pointer(&t))

@@ -9,14 +9,14 @@ import (
 	"capsu/interpose"
 	"capsu/pamconv"
 	"capsu/say"
+	"capsu/service"
 	"capsu/site"
-	"capsu/stack"
 )
 
 // settleName finds the name to authenticate for: the one in the passwd entry, also if the
 // caller has typed a uid. Without an entry it keeps what they have typed, which the stack
-// then refuses like a wrong password. Root is told at once, except by a key: its holder may
-// be anybody.
+// then refuses like a wrong password. It tells root at once, except under --forced-command,
+// where the holder of the key reads the message.
 func (s *session) settleName() error {
 	u, err := account.ByName(s.asked.User)
 	if errors.Is(err, account.ErrUnknown) {
@@ -43,7 +43,7 @@ func (s *session) refuseRoot(u *account.User) error {
 
 // open starts the PAM transaction, and sets the caller's name and terminal for modules.
 func (s *session) open() error {
-	if err := stack.Exists(s.service); err != nil {
+	if err := service.Exists(s.service); err != nil {
 		return say.Hinted("an administrator can install or write it: pam.d(5)", "PAM service %s: %w", s.service, err)
 	}
 	if err := interpose.ShowUsual(s.caller.Home); err != nil {
@@ -142,13 +142,14 @@ func (s *session) resolve() error {
 		return fmt.Errorf("%s: the guard is not a target", t.user.Name)
 	}
 	if t.user.UID == account.NoID || t.user.GID == account.NoID {
-		return fmt.Errorf("%s: uid or gid %d is nobody's", t.user.Name, uint32(account.NoID))
+		return say.Hinted("an administrator can give the account other numbers: usermod(8)",
+			"%s: uid or gid is %d, which stands for none", t.user.Name, uint32(account.NoID))
 	}
 	if err := t.setGroups(s.groups); err != nil {
 		return err
 	}
 	if s.groups.primary == nil && slices.Contains(t.own, account.NoID) {
-		s.voice.warn(fmt.Errorf("groups of %s: gid %d is no group's, and is left out", t.user.Name, uint32(account.NoID)))
+		s.voice.warn(fmt.Errorf("groups of %s: gid %d stands for none; it is left out", t.user.Name, uint32(account.NoID)))
 	}
 	s.target = t
 	if err := s.configureFor(t); err != nil {

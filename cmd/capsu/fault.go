@@ -23,15 +23,17 @@ func ownPath() string {
 	return path
 }
 
+// setcapCommand returns the command that gives this program's file what it needs: filecaps
+// knows what this host's stack and rules ask for.
+func setcapCommand() string { return fmt.Sprintf(`setcap "$(capsuctl filecaps)" %s`, ownPath()) }
+
 // explain returns an error that says why there is no monitor, and what to do.
 func explain(fault error) error {
 	var f *front.Fault
 	if !errors.As(fault, &f) {
 		return fault
 	}
-	path := ownPath()
-	// filecaps knows which capabilities this host's stack and rules need
-	setcap := fmt.Sprintf(`setcap "$(capsuctl filecaps)" %s`, path)
+	path, setcap := ownPath(), setcapCommand()
 	switch f.Kind {
 	case front.NoProc:
 		return say.Hinted("mount the proc file system", "/proc/self/exe: %w", f.Err)

@@ -141,7 +141,7 @@ func hintOf(err error) string {
 	case errors.As(err, &beyond) && beyond.Bounding:
 		return "start capsu from a process that has it in its bounding set"
 	case errors.As(err, &beyond):
-		return fmt.Sprintf("as root: give capsu's file %v as well (setcap), or take ^%v from the rule", beyond.Capability, beyond.Capability)
+		return fmt.Sprintf("as root: %s, or take ^%v from the rule", setcapCommand(), beyond.Capability)
 	case errors.As(err, &more):
 		return "-C can only take less; 'capsuctl explain USER' shows the grant"
 	case errors.Is(err, policy.ErrNoRule):

@@ -38,7 +38,8 @@ func TestExitStatusOfEachFault(t *testing.T) {
 
 // The caller must not see PAM's errors about a target, but must see those about the stack.
 func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
-	for _, status := range []pam.Error{pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied, pam.ErrAcctExpired,
+	for _, status := range []pam.Error{pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied,
+		pam.ErrAcctExpired,
 		pam.ErrCredInsufficient, pam.ErrAuthinfoUnavail, pam.ErrSystem, pam.ErrIgnore, pam.ErrConv} {
 		err := authenticationFault("capsu", false, &pamconv.Error{Call: "pam_authenticate", Status: status})
 		if err == nil || err.Error() != "Authentication failure" || hintOf(err) != "" {
@@ -60,7 +61,8 @@ func TestNothingOfTheTargetIsToldBeforeAuthentication(t *testing.T) {
 // The text of a refused prompt is for a caller who can mend the stack, not for the holder of
 // an ssh key.
 func TestARefusedPromptIsToldToThePersonAndNotToTheKeysHolder(t *testing.T) {
-	refused := &pamconv.Error{Call: "pam_authenticate", Status: pam.ErrConv, Conversation: &pamconv.PromptError{Text: "Token for ghost: "}}
+	refused := &pamconv.Error{Call: "pam_authenticate", Status: pam.ErrConv,
+		Conversation: &pamconv.PromptError{Text: "Token for ghost: "}}
 	err := authenticationFault("capsu", false, refused)
 	if err == nil || err.Error() != `prompt: "Token for ghost: " cannot be asked: prompts are off` || hintOf(err) == "" {
 		t.Errorf("-n: %v, hint %q", err, hintOf(err))

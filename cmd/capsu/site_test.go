@@ -24,7 +24,8 @@ func TestSiteAgreesWithItsNeighbours(t *testing.T) {
 }
 
 func TestOneNameOfARuleOrTheDefaultIsReadAsThePolicyReadsIt(t *testing.T) {
-	for word, good := range map[string]bool{"all": true, "none": true, "^cap_kill,!3": true, "": true, "All": false, "cap_x": false} {
+	for word, good := range map[string]bool{"all": true, "none": true, "^cap_kill,!3": true, "": true,
+		"All": false, "cap_x": false} {
 		if err := policy.CheckWord(word); (err == nil) != good {
 			t.Errorf("%q: %v", word, err)
 		}

@@ -118,8 +118,10 @@ func TestBlockingMoreThanTheRuleTakesSetUIDPrograms(t *testing.T) {
 		rule, narrow string
 		more         bool
 	}{
-		{"^cap_kill,!cap_chown", "", false}, {"^cap_kill,!cap_chown", "!cap_chown", false}, {"^cap_kill,!cap_chown", "cap_kill", false},
-		{"^cap_kill", "!cap_chown", true}, {"", "!cap_chown", true}, {"", "cap_kill", false}, {"!cap_kill", "!cap_kill,!cap_chown", true},
+		{"^cap_kill,!cap_chown", "", false}, {"^cap_kill,!cap_chown", "!cap_chown", false},
+		{"^cap_kill,!cap_chown", "cap_kill", false},
+		{"^cap_kill", "!cap_chown", true}, {"", "!cap_chown", true}, {"", "cap_kill", false},
+		{"!cap_kill", "!cap_kill,!cap_chown", true},
 	} {
 		u := &target{decision: policy.Decision{IAB: tuple(c.rule)}}
 		if got := u.blocksMore(tuple(c.narrow)); got != c.more {
@@ -135,7 +137,8 @@ func TestAGrantThatCannotBeHadIsRefused(t *testing.T) {
 		{"CapabilityFile /dev/null\n", ""},
 		{"CapabilityFile /dev/null\nCapabilityRequire on\n", "no rule names the target"},
 		{"CapabilityFile /dev/null\nCapabilitiesEngine off\nCapabilityRequire on\n", ""},
-		{"CapabilityFile /dev/null\nCapabilityDefault ^cap_net_raw\n", "CapabilityDefault ^cap_net_raw: cap_net_raw: Ambient"},
+		{"CapabilityFile /dev/null\nCapabilityDefault ^cap_net_raw\n",
+			"CapabilityDefault ^cap_net_raw: cap_net_raw: Ambient"},
 		{"CapabilityFile /dev/null\nCapabilityDefault none\n", ""},
 		{"CapabilityFile /dev/null\nCapabilitiesMode nopriv\nCapabilityDefault !cap_kill\n", ""},
 		{"CapabilityFile /no/such/file\n", "/no/such/file"},
@@ -260,7 +263,8 @@ func TestWhichSessionsHaveAPseudoTerminal(t *testing.T) {
 		{request.Session{}, site.PtyOn, true}, {request.Session{}, site.PtyOff, false},
 		{request.Session{HasCommand: true, SameSession: true}, site.PtyOn, false},
 		{request.Session{HasCommand: true, SameSession: true, Pty: true}, site.PtyOff, true},
-		{request.Session{}, site.PtyAuto, terminals() != [3]bool{}}, {request.Session{Forced: true}, site.PtyOn, onTerminal()},
+		{request.Session{}, site.PtyAuto, terminals() != [3]bool{}},
+		{request.Session{Forced: true}, site.PtyOn, onTerminal()},
 	} {
 		if got := wantsPty(&c.asked, c.conf, terminals()); got != c.want {
 			t.Errorf("%+v, Pty %v: %v", c.asked, c.conf, got)

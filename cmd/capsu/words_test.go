@@ -68,7 +68,8 @@ func TestDescriptionsAreLinesWithWhatToDo(t *testing.T) {
 		{&request.UsageError{}, "capsu: \nTry 'capsu --help'\n"},
 		{errors.New("a\x1bb"), "capsu: a\\x1bb\n"},
 		{unix.EMFILE, "capsu: too many open files\ncapsu: hint: "},
-		{errors.Join(&privilege.SurpriseError{What: "uids", Got: "1", Want: "0"}, errors.New("what follows")), "capsu: uids: 1, not 0\ncapsu: hint: "},
+		{errors.Join(&privilege.SurpriseError{What: "uids", Got: "1", Want: "0"}, errors.New("what follows")),
+			"capsu: uids: 1, not 0\ncapsu: hint: "},
 	} {
 		got := describe(c.err)
 		if !strings.HasPrefix(got, c.want) || strings.Contains(got, "what follows") || strings.Count(got, "\n") > 2 {
@@ -78,7 +79,8 @@ func TestDescriptionsAreLinesWithWhatToDo(t *testing.T) {
 }
 
 func TestTheSignalThatEndedASessionIsNamed(t *testing.T) {
-	for status, want := range map[unix.WaitStatus]string{0: "", 42 << 8: "", 15: "Terminated\n", 11 | 0x80: "Segmentation fault (core dumped)\n"} {
+	for status, want := range map[unix.WaitStatus]string{0: "", 42 << 8: "", 15: "Terminated\n",
+		11 | 0x80: "Segmentation fault (core dumped)\n"} {
 		if got := signalText(status); got != want {
 			t.Errorf("%#x: %q, want %q", status, got, want)
 		}
@@ -183,7 +185,8 @@ func TestWhatHappensToAPrompt(t *testing.T) {
 		o := outside{f, &voice{front: f}}
 		unix.Write(theirs, []byte{event})
 		stop, again, err := o.Event()
-		if stop != want.stop || again != want.again || (err != nil) != (want.err != "") || err != nil && err.Error() != want.err {
+		if stop != want.stop || again != want.again || (err != nil) != (want.err != "") ||
+			err != nil && err.Error() != want.err {
 			t.Errorf("%d: %v %v %v", event, stop, again, err)
 		}
 		if ends := event == term || event == hup; (o.Begin() != nil) != ends {

@@ -10,6 +10,7 @@ import (
 	"capsu/capability"
 	"capsu/policy"
 	"capsu/say"
+	"capsu/service"
 	"capsu/site"
 	"capsu/stack"
 
@@ -94,14 +95,14 @@ func filecaps(args []string) int {
 // addModules adds what the modules of the services need. It skips a service that is not
 // installed.
 func (r reasons) addModules(services []string) error {
-	for _, service := range services {
-		modules, err := stack.Read(service)
-		if errors.Is(err, stack.ErrNoService) && !installed(service) {
-			warn("note", fmt.Errorf("PAM service %s: is not installed", service))
+	for _, name := range services {
+		if service.Exists(name) != nil {
+			warn("note", fmt.Errorf("PAM service %s: is not installed", name))
 			continue
 		}
+		modules, err := stack.Read(name)
 		if err != nil {
-			return fmt.Errorf("PAM service %s: %w", service, err)
+			return fmt.Errorf("PAM service %s: %w", name, err)
 		}
 		for _, m := range modules {
 			list, known := m.Needs()
@@ -128,15 +129,6 @@ func (r reasons) fold() {
 		r.add(cap.DAC_OVERRIDE, why)
 	}
 	delete(r, cap.DAC_READ_SEARCH)
-}
-
-func installed(service string) bool {
-	for _, dir := range stack.Directories {
-		if _, err := os.Stat(dir + "/" + service); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // addGrants adds the capabilities that rules grant as Ambient: capsu can grant only its own.
