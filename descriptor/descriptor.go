@@ -93,6 +93,18 @@ func Ready(fd int, event int16, timeout time.Duration) bool {
 	return err == nil && n > 0
 }
 
+// Readable tells whether fd can be read now, or is at its end. Unlike Ready it reports a poll(2)
+// that fails, for decisions that must not go on without an answer.
+func Readable(fd int) (bool, error) {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds[:], 0)
+		if err != unix.EINTR {
+			return n > 0, err
+		}
+	}
+}
+
 // Patience is how long output waits for its reader. It is short, as output decides nothing.
 const Patience = time.Second
 

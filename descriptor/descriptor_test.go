@@ -2,6 +2,7 @@ package descriptor
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +106,25 @@ func TestShowWaitsASecondForAReaderAndNoMore(t *testing.T) {
 	Show(out, strings.Repeat("x", 1<<20), nil)
 	if took := time.Since(began); took < Patience {
 		t.Errorf("has taken %v", took)
+	}
+}
+
+func TestAProcessThatHasEndedIsReadable(t *testing.T) {
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(cmd.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if over, err := Readable(fd); over || err != nil {
+		t.Errorf("it runs: %v, %v", over, err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	if over, err := Readable(fd); !over || err != nil {
+		t.Errorf("it has ended: %v, %v", over, err)
 	}
 }

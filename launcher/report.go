@@ -77,10 +77,10 @@ func (c *Child) openCommand(pid int) (err error) {
 		return fmt.Errorf("pidfd_open: %w", err)
 	}
 	// If the target has killed the leader by now, the pid may be another process's.
-	if descriptor.Ready(c.pidfd, unix.POLLIN, 0) {
+	if over, err := descriptor.Readable(c.pidfd); over || err != nil {
 		unix.Close(c.command)
 		c.command = -1
-		return errEarly
+		return errors.Join(errEarly, err)
 	}
 	return nil
 }
