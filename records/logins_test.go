@@ -211,7 +211,7 @@ func TestPartOfARecordThatAnotherHasLeftIsCutOff(t *testing.T) {
 	}
 }
 
-// Whoever can read a file can lock it. Four locks cost a login a second each.
+// Every user who can read a file can lock it. Four locks cost a login a second each.
 func TestLocksOfOthersCostALoginOneSecondInAll(t *testing.T) {
 	files(t)
 	for _, path := range []string{utmpFile, wtmpFile} {

@@ -17,7 +17,7 @@ const (
 		"counts: each variable is passed once"
 	logLine    = "the log says why, or with which capabilities; it is authpriv, where su writes to auth"
 	signalEnds = "which signal ended the session is said as for any other; " +
-		"that capsu passed it on is known to whom sent it"
+		"the sender knows that capsu passed it on"
 	callerEnds = "the program ends by the signal it was sent, which the caller's shell says"
 	promptEnds = "the attempt ends in words, with the terminal whole: su leaves it without echo"
 )
@@ -110,7 +110,7 @@ var differences = map[string]struct {
 		"who is logged in, and was, is what these files are for"},
 
 	"a command runs in a session when root is the target": {ran("shared\n"), ran("own\n"),
-		"a command has a session of its own, whoever the target is"},
+		"a command has a session of its own, for every target"},
 	"a descriptor above the standard ones": {ran("there\n"), ran("closed\n"),
 		"descriptors of the caller's are not the target's"},
 	"TERM ends the session and the program": {outcome{"", 143, "session terminated"}, outcome{"", 143, "^$"}, callerEnds},

@@ -10,7 +10,7 @@ import (
 )
 
 // Under umask 000 the directories were open to all, and a later run wrote through a symbolic
-// link that somebody had put there.
+// link that another user had put there.
 func TestInstallingLeavesNothingOpenAndFollowsNoLinkOfOthers(t *testing.T) {
 	stage := t.TempDir()
 	must(t, "chmod", "755", stage)

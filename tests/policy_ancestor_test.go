@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Only the file's own directory was checked. Whoever could rename a directory above it put
+// Only the file's own directory was checked. A user who could rename a directory above it put
 // another one, with another root's file, in its place.
 func TestRulesBelowADirectoryThatOthersCanReplaceMeanNoSession(t *testing.T) {
 	const make = "mkdir -p /opt/above/middle/below && echo 'none *' >/opt/above/middle/below/rules; "

@@ -58,7 +58,7 @@ func TestRecordOnAFullDiskIsWholeOrNotThere(t *testing.T) {
 	}
 }
 
-// Whoever can read utmp and wtmp can lock them. A login was then four seconds late.
+// Every user who can read utmp and wtmp can lock them. A login was then four seconds late.
 func TestLoginIsRecordedWhateverLocksOthersHold(t *testing.T) {
 	logins(t)
 	for _, path := range []string{"/run/utmp", "/var/log/wtmp"} {

@@ -149,7 +149,7 @@ func TestLessCannotBeHadOfAllThatRootHas(t *testing.T) {
 	expectRun(t, call{caller: "root", args: []string{"--drop", "cap_kill", "root", "-c", "echo in"}}.run(t), "in\n")
 }
 
-// Root who calls capsu, and then cannot even mount, must not have to guess why.
+// If root calls capsu and then cannot even mount, root must not have to guess why.
 func TestRootWithoutCapabilitiesIsToldSoOnATerminal(t *testing.T) {
 	const note = "capsu: note: uid 0 without capabilities: CapabilitiesRootRevoke is on"
 	for name, c := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 )
 
 // walk goes to path from the root, as the kernel does, and checks each directory on the way:
-// whoever can write one can put another file in the place of what is below. It follows
+// a user who can write one can put another file in the place of what is below. It follows
 // symbolic links, and returns the status of the file. If the file is missing, it fails with
 // unix.ENOENT.
 func walk(path string) (*unix.Stat_t, error) {
@@ -135,7 +135,7 @@ func checkKept(fd int, st *unix.Stat_t) error {
 		return err
 	}
 	if root.Dev != st.Dev {
-		return errors.New("on a file system of a process's (FUSE)")
+		return errors.New("on a file system that a process provides (FUSE)")
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (s *session) spec(limits interpose.Limits) (*launcher.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Account, groups and rule are those of the user whom resolve has found. A module must
+	// Account, groups and rule are those of the user that resolve has found. A module must
 	// not change PAM_USER after that.
 	if name, err := s.tx.User(); err != nil || name != t.named {
 		return nil, errors.Join(fmt.Errorf("PAM_USER: is %s, after %s was decided on", name, t.named), err)

@@ -164,7 +164,7 @@ func TestAsidesGoToTheLogUnderAForcedCommand(t *testing.T) {
 	}
 	unix.Close(theirs)
 	if v.show(pipe[1], "left"); shown() != "" {
-		t.Error("shown to whom the front has left")
+		t.Error("shown after the front has left")
 	}
 	if (&voice{}).show(pipe[1], "no front"); shown() != "no front" {
 		t.Error("without a front: not shown")

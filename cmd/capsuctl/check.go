@@ -35,7 +35,7 @@ const (
 func check(args []string) int {
 	f := newFlags("check [options] [FILE]")
 	prog := f.String("program", "", "compare with the file capabilities of this capsu")
-	conf := f.String("conf", site.DefaultFile, "read this site configuration, for example a draft, whoever may write it")
+	conf := f.String("conf", site.DefaultFile, "read this site configuration, for example a draft, even if others may write it")
 	asJSON := f.Bool("json", false, "print JSON")
 	if status, done := parse(f, args, "[FILE]"); done {
 		return status
